@@ -1,0 +1,50 @@
+"""What an AWS error says about the facts that did not come."""
+
+from __future__ import annotations
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from a360_pipeline.coverage import Status
+
+THROTTLING = frozenset(
+    {
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "ThrottledException",
+        "TooManyRequestsException",
+    }
+)
+DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
+STATUS_BY_CODE = {
+    **dict.fromkeys(THROTTLING, Status.THROTTLED),
+    **dict.fromkeys(DENIED, Status.DENIED),
+    "SubscriptionRequiredException": Status.NOT_SUBSCRIBED,
+    "OptInRequired": Status.NOT_ENABLED,
+}
+
+
+def error_code(error: BaseException) -> str:
+    """The code AWS gave, or the name of the error where no answer came."""
+    return error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+
+
+def status_of(error: BaseException) -> Status:
+    """The ledger's status for a failed call. An error nobody foresaw is `failed`."""
+    code = error_code(error)
+    status = STATUS_BY_CODE.get(code, Status.FAILED)
+    if status is Status.DENIED and "service control policy" in str(error):
+        return Status.SCP_DENIED
+    return status
+
+
+def explain(error: BaseException) -> str:
+    """One line for the ledger: what was called and what came of it."""
+    if isinstance(error, ClientError | BotoCoreError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"

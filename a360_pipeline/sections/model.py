@@ -1,0 +1,170 @@
+"""The contract of a section: what it calls, what it may cost, what rows it yields, into which tables."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from a360_pipeline.aws.accounts import Account
+    from a360_pipeline.aws.sessions import AccountSession
+
+Row = Mapping[str, Any]
+Payload = Any
+"""What a section puts into the snapshot: JSON-able, in the wire format's shape."""
+
+
+class Scope(StrEnum):
+    """Whom AWS answers for when the section asks."""
+
+    ORGANIZATION = "organization"
+    ACCOUNT = "account"
+    REGION = "region"
+
+
+class History(StrEnum):
+    """What AWS can say about a past date."""
+
+    EXACT = "exact"
+    """The API answers for a past date."""
+    TRAILING = "trailing"
+    """The API answers for a past date, and later answers differently: a window is read again."""
+    SNAPSHOT = "snapshot"
+    """Only now exists: a past date is refused, never relabelled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One AWS API operation that a section calls. `service` is botocore's name of it."""
+
+    service: str
+    name: str
+    iam_action: str | None = None
+    usd_per_request: Decimal = Decimal(0)
+
+    @property
+    def action(self) -> str:
+        """The IAM action that permits the call, where it is not simply service:Operation."""
+        return self.iam_action or f"{self.service}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """The days a snapshot speaks of: facts of [start, end), collected on `run_date`."""
+
+    run_date: dt.date
+    start: dt.date
+    end: dt.date
+
+    @classmethod
+    def daily(cls, run_date: dt.date) -> Window:
+        """The day before the run date, as senders in the field have it."""
+        return cls(run_date, run_date - dt.timedelta(days=1), run_date)
+
+
+class Type(StrEnum):
+    """Column types: PostgreSQL's own names."""
+
+    TEXT = "text"
+    BIGINT = "bigint"
+    NUMERIC = "numeric"
+    BOOLEAN = "boolean"
+    DATE = "date"
+    TIMESTAMPTZ = "timestamptz"
+    JSONB = "jsonb"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column and the field of the row that fills it: its own name unless `field` says otherwise."""
+
+    name: str
+    type: Type
+    description: str = ""
+    field: str | None = None
+    unset: str | None = None
+    """A text that senders write where they mean NULL."""
+
+    @property
+    def source(self) -> str:
+        return self.field or self.name
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A column that holds the id of a parent row, found by the parent's natural key.
+
+    `on` maps columns of the parent to fields of the row. A parent that belongs to an account is
+    looked for among the rows of the same account and region.
+    """
+
+    name: str
+    table: str
+    on: tuple[tuple[str, str], ...]
+    description: str = ""
+
+
+class Filed(StrEnum):
+    """Under which of an account's rows facts are filed."""
+
+    REGION = "region"
+    GLOBAL = "global"
+    BOTH = "both"
+
+
+class Kept(StrEnum):
+    """What a later snapshot does to what an earlier one said."""
+
+    CURRENT = "current"
+    """The newest facts stand: rows are updated in place."""
+    DATED = "dated"
+    """Each day has its own rows; the set of a day is replaced as a whole."""
+    ADDED = "added"
+    """Rows are added when first seen and then belong to people: a load never changes them."""
+
+
+def whole(payload: Payload) -> Iterable[Row]:
+    """The rows of a payload that is a list of rows, or one row."""
+    return payload if isinstance(payload, list) else (payload,)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A warehouse table, declared once: DDL, staging, upsert and docs derive from it."""
+
+    name: str
+    description: str
+    columns: tuple[Column | Reference, ...]
+    key: tuple[str, ...]
+    kept: Kept = Kept.CURRENT
+    filed: Filed | None = None
+    rows: Callable[[Payload], Iterable[Row]] = whole
+    set_of: tuple[str, ...] = ()
+    """DATED only: the columns that name the set which a newer snapshot replaces as a whole."""
+    stamps: tuple[str, ...] = ("created_at", "updated_at")
+
+
+AccountRows = Mapping[str, Payload]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One kind of fact. `wire` is its place in the snapshot, dotted."""
+
+    name: str
+    title: str
+    wire: str
+    scope: Scope
+    history: History
+    operations: tuple[Operation, ...]
+    tables: tuple[Table, ...]
+    collect: Callable[[AccountSession, Window], Payload] | None = None
+    """Account and region scope: the payload of one account (and region)."""
+    collect_all: Callable[[AccountSession, Window, Sequence[Account]], AccountRows] | None = None
+    """Organization scope: the payloads of all accounts, by account id, asked at once."""
+    status_field: str | None = None
+    """The prefix of this section's status in the `logs` of senders in the field."""

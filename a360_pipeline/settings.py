@@ -1,0 +1,145 @@
+"""Every setting of the product: its name, type, default and meaning."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, PostgresDsn, SecretStr, ValidationError, field_validator, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    JsonConfigSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+SANDBOX_SETTINGS_FILE = "settings.json"
+
+
+class Profile(StrEnum):
+    """Where the product runs: on a laptop's sandbox, or in AWS."""
+
+    LOCAL = "local"
+    AWS = "aws"
+
+
+class SettingsError(ValueError):
+    """A setting is wrong. The message names each one, its value (never a secret) and what is allowed."""
+
+
+class Settings(BaseSettings):
+    """Read from `A360_*` environment variables; in the local profile also from the running sandbox."""
+
+    model_config = SettingsConfigDict(env_prefix="A360_", frozen=True, extra="ignore")
+
+    profile: Profile = Field(Profile.LOCAL, description="`local` works on the sandbox, `aws` on AWS itself.")
+    home: Path = Field(Path(".a360"), description="Folder of the sandbox and of Dagster's local state.")
+
+    bucket: str = Field("a360-snapshots", min_length=3, description="Bucket that holds the snapshots.")
+    data_prefix: str = Field("data/", description="Prefix under which snapshots arrive.")
+    loaded_prefix: str = Field("loaded/", description="Prefix to which loaded snapshots move.")
+    quarantine_prefix: str = Field("quarantine/", description="Prefix for objects that are no snapshots.")
+    kms_key_id: str | None = Field(None, description="KMS key that encrypts snapshots; without it S3's own.")
+
+    database_url: SecretStr | None = Field(None, description="`postgresql://` URL of the warehouse.")
+    dagster_database_url: SecretStr | None = Field(
+        None, description="`postgresql://` URL of Dagster's own storage, a database apart from the warehouse."
+    )
+
+    home_region: str = Field("us-east-1", description="Region of the hub: bucket, organization, billing.")
+    endpoint_url: str | None = Field(None, description="Address that answers for AWS; only the sandbox sets it.")
+    access_key_id: str | None = Field(None, description="Key of the hub; unset: boto3's own credential chain.")
+    secret_access_key: SecretStr | None = Field(None, description="Secret of `access_key_id`.")
+    member_role: str = Field("a360-member", description="Name of the role to assume in every account.")
+    external_id: SecretStr | None = Field(None, description="External id that the member role asks for.")
+    regions: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Regions to collect, comma-separated; empty: all that an account has enabled."
+    )
+    max_attempts: int = Field(10, ge=1, le=50, description="Attempts of one AWS call, the first included.")
+    collect_threads: int = Field(12, ge=1, le=200, description="Account-regions collected at once.")
+    accounts_per_run: int = Field(50, ge=1, le=1000, description="Accounts of one collecting run.")
+    accepted_gaps: Path | None = Field(None, description="TOML file of the gaps that are accepted.")
+
+    load_batch_files: int = Field(50, ge=1, le=1000, description="Most snapshots in one transaction.")
+    load_batch_bytes: int = Field(
+        64_000_000, ge=1, description="Most bytes of snapshots in one transaction; a larger one goes alone."
+    )
+    load_run_files: int = Field(2000, ge=1, le=10_000, description="Most snapshots in one load run.")
+
+    @field_validator("regions", mode="before")
+    @classmethod
+    def _split(cls, value: Any) -> Any:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("data_prefix", "loaded_prefix", "quarantine_prefix")
+    @classmethod
+    def _is_a_folder(cls, value: str) -> str:
+        if not value.endswith("/") or value.startswith("/"):
+            raise ValueError("a prefix ends with / and does not start with it")
+        return value
+
+    @field_validator("database_url", "dagster_database_url")
+    @classmethod
+    def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None and PostgresDsn(value.get_secret_value()).scheme not in ("postgresql", "postgres"):
+            raise ValueError("postgresql://user:password@host:port/database is expected")
+        return value
+
+    @model_validator(mode="after")
+    def _prefixes_apart(self) -> Settings:
+        prefixes = (self.data_prefix, self.loaded_prefix, self.quarantine_prefix)
+        if any(a.startswith(b) for i, a in enumerate(prefixes) for j, b in enumerate(prefixes) if i != j):
+            raise ValueError("data_prefix, loaded_prefix and quarantine_prefix must not contain one another")
+        return self
+
+    @property
+    def sandbox_directory(self) -> Path:
+        return self.home / "sandbox"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments before environment before what the running sandbox says of itself."""
+        said = env_settings() | init_settings()
+        sources: tuple[PydanticBaseSettingsSource, ...] = (init_settings, env_settings)
+        if said.get("profile", Profile.LOCAL) != Profile.LOCAL:
+            return sources
+        home = Path(said.get("home", cls.model_fields["home"].default))
+        sandbox = home / "sandbox" / SANDBOX_SETTINGS_FILE
+        return (*sources, JsonConfigSettingsSource(settings_cls, json_file=sandbox))
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings in force. Raises SettingsError, which a person can act on."""
+    try:
+        return Settings(**overrides)
+    except ValidationError as error:
+        raise SettingsError("\n".join(_explain(problem) for problem in error.errors())) from None
+
+
+def _explain(problem: Any) -> str:
+    name = str(problem["loc"][0]) if problem["loc"] else ""
+    if name not in Settings.model_fields:
+        return problem["msg"].removeprefix("Value error, ")
+    field = Settings.model_fields[name]
+    secret = "SecretStr" in str(field.annotation)
+    shown = "(hidden)" if secret else repr(problem["input"])
+    expected = "postgresql://user:password@host:port/database is expected" if secret else problem["msg"]
+    return f"A360_{name.upper()} is {shown}: {expected.removeprefix('Value error, ')}. {field.description}"
+
+
+def settings_table() -> str:
+    """The table of docs/settings.md: every setting, its environment variable, default and meaning."""
+    lines = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, field in Settings.model_fields.items():
+        default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+        lines.append(f"| `A360_{name.upper()}` | {'' if default in (None, '') else f'`{default}`'} | {field.description} |")
+    return "\n".join(lines) + "\n"
