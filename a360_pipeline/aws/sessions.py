@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 
 import botocore.session
 from botocore.config import Config
-from botocore.credentials import DeferredRefreshableCredentials
+from botocore.credentials import CredentialProvider, CredentialResolver, DeferredRefreshableCredentials
 from botocore.exceptions import BotoCoreError, ClientError
 
 from a360_pipeline.aws.errors import THROTTLING, explain
@@ -105,6 +105,19 @@ class AccountSession:
             self.failed_parts.append(f"{name}: {explain(error)}")
 
 
+class MemberRole(CredentialProvider):  # type: ignore[misc]
+    """The credentials of a member role: assumed at the first call, again before they expire."""
+
+    METHOD = "a360-member-role"
+
+    def __init__(self, assume: Callable[[], dict[str, str]]) -> None:
+        super().__init__()
+        self._assume = assume
+
+    def load(self) -> DeferredRefreshableCredentials:
+        return DeferredRefreshableCredentials(self._assume, self.METHOD)
+
+
 class Sessions:
     """Credentials and clients for the hub and for the role in every account, from the settings."""
 
@@ -149,9 +162,8 @@ class Sessions:
             # One loader for all: the service models are read from disk once, not once an account.
             session.register_component("data_loader", self._hub.get_component("data_loader"))
             sts = self.client("sts", None, self._settings.home_region)
-            session._credentials = DeferredRefreshableCredentials(
-                method="sts-assume-role", refresh_using=lambda: self._assume(sts, account_id)
-            )
+            role = MemberRole(lambda: self._assume(sts, account_id))
+            session.register_component("credential_provider", CredentialResolver([role]))
             self._members[account_id] = session
         return self._members[account_id]
 

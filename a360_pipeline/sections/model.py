@@ -88,6 +88,8 @@ class Column:
     field: str | None = None
     unset: str | None = None
     """A text that senders write where they mean NULL."""
+    is_loaded: bool = True
+    """False for what people set by hand: a load never writes it."""
 
     @property
     def source(self) -> str:
@@ -106,14 +108,6 @@ class Reference:
     table: str
     on: tuple[tuple[str, str], ...]
     description: str = ""
-
-
-class Filed(StrEnum):
-    """Under which of an account's rows facts are filed."""
-
-    REGION = "region"
-    GLOBAL = "global"
-    BOTH = "both"
 
 
 class Kept(StrEnum):
@@ -141,11 +135,24 @@ class Table:
     columns: tuple[Column | Reference, ...]
     key: tuple[str, ...]
     kept: Kept = Kept.CURRENT
-    filed: Filed | None = None
+    frames: bool = False
+    """True for what every snapshot says of its account, whatever its region: it frames the facts."""
     rows: Callable[[Payload], Iterable[Row]] = whole
     set_of: tuple[str, ...] = ()
     """DATED only: the columns that name the set which a newer snapshot replaces as a whole."""
     stamps: tuple[str, ...] = ("created_at", "updated_at")
+
+    @property
+    def references(self) -> tuple[Reference, ...]:
+        return tuple(column for column in self.columns if isinstance(column, Reference))
+
+    @property
+    def values(self) -> tuple[Column, ...]:
+        """The columns that a load writes from the rows themselves."""
+        return tuple(column for column in self.columns if isinstance(column, Column) and column.is_loaded)
+
+    def column(self, name: str) -> Column:
+        return next(column for column in self.columns if isinstance(column, Column) and column.name == name)
 
 
 AccountRows = Mapping[str, Payload]

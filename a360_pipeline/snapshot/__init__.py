@@ -1,0 +1,1 @@
+"""The wire format of snapshots: name, read, validate, write, move and quarantine them."""
