@@ -1,0 +1,1 @@
+"""Collecting: every section of every account and region, and an honest word about each."""

@@ -1,0 +1,30 @@
+-- Cost reports: what an account cost in a period, and in the one before.
+SELECT
+    r.id,
+    r.account_id,
+    r.current_period_cost,
+    r.previous_period_cost,
+    r.cost_difference,
+    r.cost_difference_percentage,
+    r.potential_monthly_savings,
+    r.anomalies_detected,
+    r.saving_opportunities_count,
+    r.period_start,
+    r.period_end,
+    r.period_granularity,
+    r.created_at,
+    r.region,
+    c.account,
+    c.account_region,
+    c.account_name,
+    c.account_type,
+    c.account_category,
+    c.account_status,
+    c.account_partner,
+    c.account_customer,
+    c.account_full,
+    c.project_product_name,
+    r.period_start AS date_from,
+    r.period_end AS date_to
+FROM cost_reports r
+JOIN account_context c ON c.id = r.account_id

@@ -1,0 +1,38 @@
+-- Applications, each with the instance it is installed on.
+SELECT
+    p.name,
+    i.id AS ii_id,
+    i.account_id AS ii_account_id,
+    i.instance_id AS ii_instance_id,
+    i.instance_type,
+    i.platform,
+    i.ip_address,
+    i.computer_name,
+    i.ping_status,
+    i.last_ping_date_time,
+    i.agent_version,
+    i.platform_type,
+    i.platform_version,
+    i.is_latest_version,
+    i.association_status,
+    i.association_execution_date,
+    i.association_success_date,
+    i.created_at AS ii_created_at,
+    c.account,
+    c.account_region,
+    c.account_name,
+    c.account_type,
+    c.account_category,
+    c.account_status,
+    c.account_partner,
+    c.account_customer,
+    c.account_full,
+    c.project_product_name,
+    p.version,
+    p.publisher,
+    p.architecture,
+    p.application_type,
+    p.install_time
+FROM inventory_applications p
+JOIN inventory_instances i ON i.id = p.instance_id
+JOIN account_context c ON c.id = p.account_id

@@ -1,0 +1,19 @@
+-- The links between products and accounts.
+SELECT
+    pa.id,
+    pa.product_id,
+    pa.account_id,
+    pa.created_at,
+    pa.updated_at,
+    c.account,
+    c.account_region,
+    c.account_name,
+    c.account_type,
+    c.account_category,
+    c.account_status,
+    c.account_partner,
+    c.account_customer,
+    c.account_full,
+    c.project_product_name
+FROM product_accounts pa
+JOIN account_context c ON c.id = pa.account_id
