@@ -62,6 +62,10 @@ class Settings(BaseSettings):
     accounts_per_run: int = Field(50, ge=1, le=1000, description="Accounts of one collecting run.")
     accepted_gaps: Path | None = Field(None, description="TOML file of the gaps that are accepted.")
 
+    partition_days: int = Field(
+        365, ge=2, le=3660, description="Days that Dagster shows; keep accounts times days under 100,000."
+    )
+
     load_batch_files: int = Field(50, ge=1, le=1000, description="Most snapshots in one transaction.")
     load_batch_bytes: int = Field(
         64_000_000, ge=1, description="Most bytes of snapshots in one transaction; a larger one goes alone."

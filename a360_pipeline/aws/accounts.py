@@ -6,6 +6,8 @@ import datetime as dt
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from pydantic import TypeAdapter
+
 if TYPE_CHECKING:
     from a360_pipeline.aws.sessions import AccountSession
 
@@ -69,3 +71,15 @@ def _regions(hub: AccountSession, account_id: str, management_id: str) -> dict[s
     whose = {} if account_id == management_id else {"AccountId": account_id}
     regions = hub.pages("account", "list_regions", "Regions", **whose)
     return {region["RegionName"]: region["RegionOptStatus"] in ENABLED for region in regions}
+
+
+_LISTING = TypeAdapter(list[Account])
+
+
+def accounts_to_json(accounts: list[Account]) -> bytes:
+    return _LISTING.dump_json(accounts)
+
+
+def accounts_from_json(body: bytes) -> list[Account]:
+    """Raises ValueError when the bytes are no listing of accounts."""
+    return _LISTING.validate_json(body)

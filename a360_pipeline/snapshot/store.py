@@ -70,14 +70,19 @@ class SnapshotStore:
     def write(self, snapshot: Snapshot) -> str:
         """Puts a snapshot where the sensor finds it, and returns its key."""
         key = self.data_prefix + snapshot.key.path
-        self.s3.put_object(
-            Bucket=self.bucket,
-            Key=key,
-            Body=write_snapshot(snapshot),
-            ContentType="application/json",
-            **self._encryption(),
-        )
+        self.put(key, write_snapshot(snapshot))
         return key
+
+    def put(self, key: str, body: bytes) -> None:
+        """Writes JSON, encrypted with the settings' key if there is one."""
+        self.s3.put_object(
+            Bucket=self.bucket, Key=key, Body=body, ContentType="application/json", **self._encryption()
+        )
+
+    def get(self, key: str) -> bytes:
+        """Raises ClientError, with code NoSuchKey where there is nothing."""
+        body: bytes = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
+        return body
 
     def read(self, found: StoredObject) -> bytes | None:
         """The bytes of just this version of an object; None when it is no longer there."""
@@ -98,13 +103,7 @@ class SnapshotStore:
         """Sets an object apart with its reason beside it; every bad version of a key is kept."""
         name = f"{self.quarantine_prefix}{self.path(found.key)}.{found.etag.strip(chr(34))}"
         note = {"object": self.uri(found.key), "etag": found.etag, "reason": reason}
-        self.s3.put_object(
-            Bucket=self.bucket,
-            Key=f"{name}.reason.json",
-            Body=json.dumps(note, indent=1).encode(),
-            ContentType="application/json",
-            **self._encryption(),
-        )
+        self.put(f"{name}.reason.json", json.dumps(note, indent=1).encode())
         return self._move(found, name)
 
     def _move(self, found: StoredObject, target: str) -> bool:

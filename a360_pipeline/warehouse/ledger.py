@@ -25,6 +25,8 @@ COVERAGE = Table(
         Column("paid_calls", Type.BIGINT),
         Column("seconds", Type.NUMERIC),
         Column("message", Type.TEXT),
+        Column("accepted_by", Type.TEXT, "Who accepted the gap.", is_loaded=False),
+        Column("accepted_reason", Type.TEXT, "Why the gap is accepted.", is_loaded=False),
         Column("snapshot_key", Type.TEXT),
         Column("rank", Type.TEXT, "Decides between snapshots of one day: the greatest one's facts stand."),
         Column("loaded_at", Type.TIMESTAMPTZ),

@@ -12,9 +12,11 @@ import psycopg
 from botocore.exceptions import BotoCoreError, ClientError
 
 from a360_pipeline.aws.errors import explain
+from a360_pipeline.gaps import AcceptedGaps
 from a360_pipeline.snapshot.key import BadSnapshot
 from a360_pipeline.snapshot.store import SnapshotStore, StoredObject
 from a360_pipeline.snapshot.wire import read_snapshot
+from a360_pipeline.warehouse.acceptance import mark_accepted
 from a360_pipeline.warehouse.batch import Found, Outcome, run_batch
 from a360_pipeline.warehouse.connection import WarehouseUnavailable, connect
 from a360_pipeline.warehouse.merge import Changes
@@ -58,6 +60,7 @@ def load(
     *,
     batch_files: int,
     batch_bytes: int,
+    accepted: AcceptedGaps = AcceptedGaps(),
     progress: Callable[[str], None] = lambda _line: None,
 ) -> LoadResult:
     """Loads objects exactly once, whoever else loads them, however often it is killed and run again.
@@ -79,6 +82,7 @@ def load(
             result.unmoved += [problem for problem in moved if problem]
             done += len(batch)
             progress(f"{done} of {len(objects)} snapshots loaded")
+        mark_accepted(connection, accepted)
     result.seconds = time.monotonic() - started
     return result
 

@@ -1,0 +1,12 @@
+"""The product's table of contents: what Dagster loads."""
+
+import dagster as dg
+
+from a360_pipeline.defs import collection, warehouse
+from a360_pipeline.defs.hub import Hub
+
+defs = dg.Definitions.merge(
+    collection.defs,
+    warehouse.defs,
+    dg.Definitions(resources={"hub": Hub()}),
+)

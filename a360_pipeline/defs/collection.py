@@ -1,0 +1,228 @@
+"""Collection: the organization, a snapshot of each account and day, and the schedule that asks for them."""
+
+import datetime as dt
+from collections import defaultdict
+from collections.abc import Iterator
+
+import dagster as dg
+
+from a360_pipeline.aws.accounts import discover_accounts
+from a360_pipeline.collection.collect import Collected, collect_accounts
+from a360_pipeline.coverage import Cell, Status
+from a360_pipeline.defs.hub import OWNERS, Hub
+from a360_pipeline.defs.partitions import ACCOUNT, ACCOUNT_DAYS, DATE, partition_key, range_tags, ranges
+from a360_pipeline.gaps import AcceptedGaps
+from a360_pipeline.sections.registry import SECTIONS
+
+MAX_SHOWN = 50
+
+
+@dg.asset(group_name="collection", owners=OWNERS, kinds={"aws"})
+def organization(context: dg.AssetExecutionContext, hub: Hub) -> dg.MaterializeResult:  # type: ignore[type-arg]
+    """The accounts of the AWS organization, with their attributes and the regions they have enabled.
+
+    Asked of AWS Organizations and the Account API. Each account becomes a partition of `account_snapshot`;
+    suspended accounts are left out.
+    """
+    accounts = discover_accounts(hub.sessions.hub())
+    context.instance.add_dynamic_partitions(ACCOUNT, [account.id for account in accounts])
+    address = hub.write_organization(accounts)
+    context.log.info(f"{len(accounts)} accounts in the organization")
+    listing = "\n".join(
+        f"| {account.id} | {account.name} | {', '.join(account.wanted_regions(hub.settings.regions))} |"
+        for account in accounts[:MAX_SHOWN]
+    )
+    return dg.MaterializeResult(
+        metadata={
+            "dagster/row_count": len(accounts),
+            "dagster/uri": address,
+            "accounts": dg.MetadataValue.md(f"| account | name | regions |\n|---|---|---|\n{listing}"),
+        }
+    )
+
+
+def check_name(section: str) -> str:
+    return f"{section}_complete"
+
+
+@dg.asset(
+    partitions_def=ACCOUNT_DAYS,
+    deps=[organization],
+    group_name="collection",
+    owners=OWNERS,
+    kinds={"aws", "s3", "json"},
+    pool="collection",
+    # One result would mark every partition of a range: each account that succeeds logs its own.
+    output_required=False,
+    backfill_policy=dg.BackfillPolicy.multi_run(50),
+    check_specs=[
+        dg.AssetCheckSpec(
+            check_name(section.name),
+            asset="account_snapshot",
+            description=f"{section.title}: nothing is missing but what is accepted.",
+        )
+        for section in SECTIONS.values()
+    ],
+)
+def account_snapshot(context: dg.AssetExecutionContext, hub: Hub) -> Iterator[dg.AssetCheckResult]:
+    """What an account is on a day: a snapshot in S3 for each of its regions and one for the whole account.
+
+    An account that misses anything that is not accepted is left failed, with the reason in the run's
+    failure; the others of the range are materialized all the same.
+    """
+    keys = [dg.MultiPartitionKey(key.keys_by_dimension) for key in _partition_keys(context)]
+    days = {key.keys_by_dimension[DATE] for key in keys}
+    wanted = [key.keys_by_dimension[ACCOUNT] for key in keys]
+    if len(days) > 1:
+        raise dg.Failure("a run collects one day; ask for each day in a run of its own", allow_retries=False)
+    (day,) = days
+    by_id = {account.id: account for account in hub.read_organization()}
+    collected: dict[str, list[Collected]] = defaultdict(list)
+    accounts = [by_id[account_id] for account_id in wanted if account_id in by_id]
+    for each in collect_accounts(
+        hub.sessions,
+        hub.store,
+        accounts,
+        run_date=dt.date.fromisoformat(day),
+        today=dt.datetime.now(dt.UTC).date(),
+        regions=hub.settings.regions,
+        threads=hub.settings.collect_threads,
+    ):
+        collected[each.snapshot.key.account].append(each)
+        rows = sum(covered.rows for covered in each.snapshot.coverage.values())
+        where = f"{each.snapshot.key.account} {each.snapshot.key.region}"
+        context.log.info(f"collected {where}: {rows} rows{_what_is_missing(each)}")
+
+    problems = {account_id: ["it is not in the organization"] for account_id in wanted if account_id not in by_id}
+    for account_id, snapshots in collected.items():
+        reasons = _reasons(snapshots, hub.accepted)
+        if reasons:
+            problems[account_id] = reasons
+        else:
+            context.log_event(
+                dg.AssetMaterialization(
+                    context.asset_key,
+                    partition=partition_key(account_id, day),
+                    metadata=_metadata(hub, snapshots),
+                )
+            )
+    yield from _check_results([each for snapshots in collected.values() for each in snapshots], hub.accepted)
+    if problems:
+        told = "\n".join(f"{account_id}: {'; '.join(reasons)}" for account_id, reasons in sorted(problems.items()))
+        raise dg.Failure(
+            f"{len(problems)} of {len(wanted)} accounts are incomplete on {day}:\n{told}", allow_retries=False
+        )
+
+
+def _partition_keys(context: dg.AssetExecutionContext) -> list[dg.MultiPartitionKey]:
+    keys = context.partition_keys
+    return [key for key in keys if isinstance(key, dg.MultiPartitionKey)]
+
+
+def _gaps(each: Collected, accepted: AcceptedGaps) -> Iterator[tuple[Cell, Status, str]]:
+    key = each.snapshot.key
+    cells = {
+        Cell(key.account, key.region, section, key.date): covered for section, covered in each.snapshot.coverage.items()
+    }
+    for cell, status in accepted.unaccepted((cell, covered.status) for cell, covered in cells.items()):
+        yield cell, status, cells[cell].message or ""
+
+
+def _reasons(snapshots: list[Collected], accepted: AcceptedGaps) -> list[str]:
+    reasons = [each.error for each in snapshots if each.error]
+    reasons += [
+        f"{cell.section} in {cell.region} is {status}: {message}"
+        for each in snapshots
+        for cell, status, message in _gaps(each, accepted)
+    ]
+    return reasons
+
+
+def _what_is_missing(each: Collected) -> str:
+    missing = [f"{name} {covered.status}" for name, covered in each.snapshot.coverage.items() if covered.status.is_gap]
+    return f", missing: {', '.join(missing)}" if missing else ""
+
+
+def _metadata(hub: Hub, snapshots: list[Collected]) -> dict[str, dg.MetadataValue[object] | int]:
+    lines = [
+        f"| {each.snapshot.key.region} | {name} | {covered.status} | {covered.rows} | {covered.effort.calls} "
+        f"| {covered.message or ''} |"
+        for each in sorted(snapshots, key=lambda each: each.snapshot.key.region)
+        for name, covered in sorted(each.snapshot.coverage.items())
+    ]
+    table = "| region | section | status | rows | calls | message |\n|---|---|---|---|---|---|\n" + "\n".join(lines)
+    return {
+        "dagster/row_count": sum(c.rows for each in snapshots for c in each.snapshot.coverage.values()),
+        "coverage": dg.MetadataValue.md(table),
+        "snapshots": dg.MetadataValue.json([hub.store.uri(each.stored_as) for each in snapshots if each.stored_as]),
+    }
+
+
+def _check_results(collected: list[Collected], accepted: AcceptedGaps) -> Iterator[dg.AssetCheckResult]:
+    for name in SECTIONS:
+        missing = [gap for each in collected for gap in _gaps(each, accepted) if gap[0].section == name]
+        covered = [each.snapshot.coverage[name] for each in collected if name in each.snapshot.coverage]
+        lines = "\n".join(
+            f"| {cell.account} | {cell.region} | {status} | {message} |" for cell, status, message in missing[:MAX_SHOWN]
+        )
+        yield dg.AssetCheckResult(
+            check_name=check_name(name),
+            passed=not missing,
+            metadata={
+                "asked": len(covered),
+                "missing": len(missing),
+                "accepted": sum(c.status.is_gap for c in covered) - len(missing),
+                "rows": sum(c.rows for c in covered),
+                "gaps": dg.MetadataValue.md(f"| account | region | status | message |\n|---|---|---|---|\n{lines}"),
+            },
+        )
+
+
+discover = dg.define_asset_job("discover", selection=[organization])
+collect = dg.define_asset_job(
+    "collect",
+    selection=[account_snapshot],
+    executor_def=dg.in_process_executor,
+    tags={"dagster/max_runtime": str(6 * 3600)},
+)
+
+daily = dg.ScheduleDefinition(
+    name="daily",
+    job=discover,
+    cron_schedule="0 1 * * *",
+    execution_timezone="UTC",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+    description="Discovers the organization every night; its snapshots follow, and the warehouse follows them.",
+)
+
+
+def collect_requests(instance: dg.DagsterInstance, hub: Hub, day: str) -> list[dg.RunRequest]:
+    """The runs that collect a day: ranges of the organization's accounts, none asked for twice."""
+    wanted = [account.id for account in hub.read_organization()]
+    known = list(instance.get_dynamic_partitions(ACCOUNT))
+    return [
+        dg.RunRequest(run_key=f"{day} {first} {last}", job_name=collect.name, tags=range_tags(first, last, day))
+        for first, last in ranges(known, wanted, hub.settings.accounts_per_run)
+    ]
+
+
+@dg.asset_sensor(
+    asset_key=organization.key,
+    job=collect,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    minimum_interval_seconds=30,
+)
+def organization_discovered(
+    context: dg.SensorEvaluationContext, asset_event: dg.EventLogEntry, hub: Hub
+) -> list[dg.RunRequest]:
+    """Collects the day on which the organization was discovered."""
+    day = dt.datetime.fromtimestamp(asset_event.timestamp, dt.UTC).date().isoformat()
+    return collect_requests(context.instance, hub, day)
+
+
+defs = dg.Definitions(
+    assets=[organization, account_snapshot],
+    jobs=[discover, collect],
+    schedules=[daily],
+    sensors=[organization_discovered],
+)

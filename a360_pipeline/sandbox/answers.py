@@ -1,0 +1,152 @@
+"""What the sandbox answers itself: functions from the organization, the caller and the input."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from a360_pipeline.sandbox.cost_answers import get_cost_and_usage
+from a360_pipeline.sandbox.errors import AwsError, denied
+from a360_pipeline.sandbox.facts.model import Account
+from a360_pipeline.sandbox.identity import Caller
+from a360_pipeline.sandbox.key_answers import describe_key, get_key_rotation_status, list_keys
+from a360_pipeline.sandbox.members import members
+from a360_pipeline.sandbox.organization import Organization
+from a360_pipeline.sandbox.paging import Paging
+from a360_pipeline.sandbox.ssm_answers import (
+    describe_instance_information,
+    describe_instance_patches,
+    list_inventory_entries,
+)
+
+Params = Mapping[str, Any]
+Answer = Callable[[Organization, Caller, Params], dict[str, Any]]
+
+ACCOUNTS = Paging(default=20, most=20, invalid="InvalidInputException")
+TAGS = Paging(default=50, most=50, invalid="InvalidInputException")
+REGIONS = Paging(default=10, most=50, invalid="ValidationException")
+
+CONTACT_MEMBERS = {
+    "FullName": "full_name",
+    "AddressLine1": "address_line1",
+    "AddressLine2": "address_line2",
+    "AddressLine3": "address_line3",
+    "City": "city",
+    "StateOrRegion": "state_or_region",
+    "DistrictOrCounty": "district_or_county",
+    "PostalCode": "postal_code",
+    "CountryCode": "country_code",
+    "PhoneNumber": "phone_number",
+    "CompanyName": "company_name",
+    "WebsiteUrl": "website_url",
+}
+ALTERNATE_MEMBERS = {
+    "Name": "name",
+    "Title": "title",
+    "EmailAddress": "email",
+    "PhoneNumber": "phone",
+    "AlternateContactType": "type",
+}
+
+
+def describe_organization(organization: Organization, _caller: Caller, _params: Params) -> dict[str, Any]:
+    management = organization.management
+    arn = f"arn:aws:organizations::{management.id}:organization/{organization.id}"
+    return {
+        "Organization": {
+            "Id": organization.id,
+            "Arn": arn,
+            "FeatureSet": "ALL",
+            "MasterAccountArn": management.arn,
+            "MasterAccountId": management.id,
+            "MasterAccountEmail": management.email,
+            "AvailablePolicyTypes": [{"Type": "SERVICE_CONTROL_POLICY", "Status": "ENABLED"}],
+        }
+    }
+
+
+def list_accounts(organization: Organization, caller: Caller, params: Params) -> dict[str, Any]:
+    page, more = ACCOUNTS.page(caller, params, organization.accounts)
+    return {"Accounts": [_described(account) for account in page]} | more
+
+
+def _described(account: Account) -> dict[str, str | dt.datetime]:
+    return {
+        "Id": account.id,
+        "Arn": account.arn,
+        "Email": account.email,
+        "Name": account.name,
+        "Status": account.status,
+        "State": account.status,
+        "JoinedMethod": account.joined_method,
+        "JoinedTimestamp": account.joined_timestamp,
+    }
+
+
+def list_tags_for_resource(organization: Organization, caller: Caller, params: Params) -> dict[str, Any]:
+    account = organization.by_id.get(params["ResourceId"])
+    if account is None:
+        raise AwsError(
+            "TargetNotFoundException", f"You specified a target that does not exist: {params['ResourceId']}"
+        )
+    page, more = TAGS.page(caller, params, account.tags)
+    return {"Tags": [{"Key": key, "Value": value} for key, value in page]} | more
+
+
+def list_regions(organization: Organization, caller: Caller, params: Params) -> dict[str, Any]:
+    account = _addressed(organization, caller, params, "account:ListRegions")
+    wanted = params.get("RegionOptStatusContains")
+    listed = [(region, status) for region, status in account.opt_status if not wanted or status in wanted]
+    page, more = REGIONS.page(caller, params, listed)
+    return {"Regions": [{"RegionName": region, "RegionOptStatus": status} for region, status in page]} | more
+
+
+def get_contact_information(organization: Organization, caller: Caller, params: Params) -> dict[str, Any]:
+    account = _addressed(organization, caller, params, "account:GetContactInformation")
+    return {"ContactInformation": members(account.contact_info, CONTACT_MEMBERS)}
+
+
+def get_alternate_contact(organization: Organization, caller: Caller, params: Params) -> dict[str, Any]:
+    account = _addressed(organization, caller, params, "account:GetAlternateContact")
+    for contact in account.alternate_contacts:
+        if contact.type == params["AlternateContactType"]:
+            return {"AlternateContact": members(contact, ALTERNATE_MEMBERS)}
+    raise AwsError(
+        "ResourceNotFoundException", "No contact of the inputted alternate contact type found.", 404
+    )
+
+
+def _addressed(organization: Organization, caller: Caller, params: Params, action: str) -> Account:
+    """The account that a call of the Account API is about: the caller's own unless it names another."""
+    wanted = params.get("AccountId", caller.account_id)
+    management = organization.management.id
+    if "AccountId" not in params or (
+        caller.account_id == management != wanted and wanted in organization.by_id
+    ):
+        return organization.by_id[wanted]
+    because = (
+        "(The management account can only be managed using the standalone context"
+        " from the management account.)"
+        if wanted == management
+        else "(Your organization must first enable trusted access with AWS Account Management.)"
+    )
+    raise denied("rest-json", caller.arn, action, because)
+
+
+ANSWERS: Mapping[tuple[str, str], Answer] = {
+    ("organizations", "DescribeOrganization"): describe_organization,
+    ("organizations", "ListAccounts"): list_accounts,
+    ("organizations", "ListTagsForResource"): list_tags_for_resource,
+    ("account", "ListRegions"): list_regions,
+    ("account", "GetContactInformation"): get_contact_information,
+    ("account", "GetAlternateContact"): get_alternate_contact,
+    ("ce", "GetCostAndUsage"): get_cost_and_usage,
+    ("kms", "ListKeys"): list_keys,
+    ("kms", "DescribeKey"): describe_key,
+    ("kms", "GetKeyRotationStatus"): get_key_rotation_status,
+    ("ssm", "DescribeInstanceInformation"): describe_instance_information,
+    ("ssm", "ListInventoryEntries"): list_inventory_entries,
+    ("ssm", "DescribeInstancePatches"): describe_instance_patches,
+}
+"""By botocore's name of the service and the operation."""

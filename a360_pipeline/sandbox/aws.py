@@ -1,0 +1,143 @@
+"""The sandbox's AWS as a process: moto, what moto lacks, and a made-up organization behind one address."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import errno
+import json
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from moto.core.base_backend import BackendDict
+from moto.core.model_instances import reset_model_data
+from moto.s3.models import s3_backends
+
+from a360_pipeline.sandbox.faults import Faults
+from a360_pipeline.sandbox.gateway import Gateway
+from a360_pipeline.sandbox.httpd import HOST, Server
+from a360_pipeline.sandbox.identity import PARTITION, Identities
+from a360_pipeline.sandbox.organization import Organization
+
+
+class StandInError(Exception):
+    """The stand-in cannot start. The message says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class StandIn:
+    """A running stand-in, and the hub's way into it."""
+
+    endpoint_url: str
+    access_key_id: str
+    secret_access_key: str
+    external_id: str
+    organization: Organization
+    faults: Faults
+    _server: Server
+
+    def close(self) -> None:
+        self._server.close()
+
+    def __enter__(self) -> StandIn:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def serve(organization: Organization, *, bucket: str, member_role: str, port: int = 0) -> StandIn:
+    """Starts a stand-in with an empty, versioned bucket in the management account.
+
+    moto keeps its data in globals of the process: a start empties them, so one process has one
+    stand-in at a time. Raises StandInError when the port is taken.
+    """
+    os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
+    # It would make every caller that one account.
+    os.environ.pop("MOTO_ACCOUNT_ID", None)
+    BackendDict.reset()
+    reset_model_data()
+    s3 = s3_backends[organization.management.id][PARTITION]
+    s3.create_bucket(bucket, organization.region_names[0])
+    s3.put_bucket_versioning(bucket, "Enabled")
+    identities = Identities(organization, member_role)
+    faults = Faults(organization.seed)
+    try:
+        server = Server(Gateway(organization, identities, faults), port)
+    except OSError as error:
+        if error.errno != errno.EADDRINUSE:
+            raise
+        raise StandInError(
+            f"Port {port} is already in use: stop what uses it, or choose another port."
+        ) from None
+    return StandIn(
+        endpoint_url=f"http://{HOST}:{server.port}",
+        access_key_id=identities.hub_key.access_key_id,
+        secret_access_key=identities.hub_key.secret_access_key,
+        external_id=identities.external_id,
+        organization=organization,
+        faults=faults,
+        _server=server,
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serves until SIGTERM or SIGINT. The gaps file comes first, the ready file once calls are answered."""
+    asked = _parser().parse_args(arguments)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    try:
+        organization = Organization.seeded(asked.seed, asked.accounts, tuple(asked.regions.split(",")))
+        if asked.gaps_file:
+            asked.gaps_file.write_text(organization.accepted_gaps_toml(), encoding="utf-8")
+        with serve(
+            organization, bucket=asked.bucket, member_role=asked.member_role, port=asked.port
+        ) as stand_in:
+            if asked.ready_file:
+                _write_ready(asked.ready_file, stand_in)
+            stop.wait()
+    except (StandInError, ValueError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m a360_pipeline.sandbox.aws", description=__doc__)
+    parser.add_argument("--ready-file", type=Path, help="written, mode 600, once calls are answered")
+    parser.add_argument("--gaps-file", type=Path, help="where to write the planned gaps, as TOML")
+    parser.add_argument("--bucket", required=True, help="bucket to make in the management account")
+    parser.add_argument("--member-role", required=True, help="name of the role to assume in each account")
+    parser.add_argument("--accounts", type=int, default=4, help="how many accounts (default 4)")
+    parser.add_argument("--regions", default="us-east-1,eu-central-2", help="regions, comma-separated")
+    parser.add_argument("--seed", type=int, default=7, help="draws another organization (default 7)")
+    parser.add_argument("--port", type=int, default=0, help="port of 127.0.0.1 (default 0: any that is free)")
+    return parser
+
+
+def _write_ready(path: Path, stand_in: StandIn) -> None:
+    ready = {
+        "pid": os.getpid(),
+        "endpoint_url": stand_in.endpoint_url,
+        "access_key_id": stand_in.access_key_id,
+        "secret_access_key": stand_in.secret_access_key,
+        "external_id": stand_in.external_id,
+    }
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    with contextlib.suppress(FileNotFoundError):
+        draft.unlink()
+    with os.fdopen(
+        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
+    ) as file:
+        json.dump(ready, file)
+    draft.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,103 @@
+"""What the ledgers say is wrong: open gaps, quarantined objects, rows that do not add up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from psycopg import sql
+from psycopg.rows import dict_row
+
+from a360_pipeline.sections.model import Kept, Table
+from a360_pipeline.sections.registry import SECTIONS
+from a360_pipeline.warehouse.stage import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """The rows that a check objects to; none means that it passes. Each is a dict that a person can read."""
+
+    rows: tuple[dict[str, Any], ...]
+
+    @property
+    def passed(self) -> bool:
+        return not self.rows
+
+
+def _ask(connection: Connection, query: str | sql.Composed) -> Finding:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return Finding(tuple(cursor.execute(query).fetchall()))
+
+
+LATEST = """
+    SELECT DISTINCT ON (account_id, region, section) *
+    FROM coverage WHERE interval = 'DAILY'
+    ORDER BY account_id, region, section, date DESC
+"""
+
+
+def open_gaps(connection: Connection) -> Finding:
+    """The gaps of each account's latest day that nobody has accepted."""
+    return _ask(
+        connection,
+        f"SELECT account_id, region, section, date::text, status, message FROM ({LATEST}) latest "  # noqa: S608 - a constant
+        "WHERE status NOT IN ('ok', 'empty') AND accepted_by IS NULL ORDER BY account_id, region, section",
+    )
+
+
+def quarantined(connection: Connection) -> Finding:
+    """The objects in quarantine that nothing better has replaced: their key was not loaded since."""
+    return _ask(
+        connection,
+        "SELECT q.key, q.reason, q.loaded_at::text AS quarantined_at FROM load_ledger q "
+        "WHERE q.outcome = 'quarantined' AND NOT EXISTS (SELECT FROM load_ledger l WHERE l.bucket = q.bucket "
+        "AND l.key = q.key AND l.outcome = 'loaded' AND l.loaded_at > q.loaded_at) ORDER BY q.key",
+    )
+
+
+def unreconciled(connection: Connection) -> Finding:
+    """Where the rows a snapshot said it holds are not the rows that were loaded, refused or repeated; and
+    where a table holds fewer rows than the ledger says were loaded into it."""
+    ledger = _ask(
+        connection,
+        "SELECT account_id, region, section, date::text, rows AS in_snapshot, rows_loaded AS in_tables, "
+        "rows - rows_loaded - rows_rejected - rows_repeated AS difference FROM coverage "
+        "WHERE rows <> rows_loaded + rows_rejected + rows_repeated "
+        "ORDER BY account_id, region, section, date",
+    )
+    rows = list(ledger.rows)
+    for section in SECTIONS.values():
+        for table in section.tables:
+            if not table.frames:
+                rows += _ask(connection, _fewer_rows(section.name, table)).rows
+    return Finding(tuple(rows))
+
+
+def _fewer_rows(section: str, table: Table) -> sql.Composed:
+    # The newest day's rows are all there; of dated tables, every day's are.
+    days = sql.SQL("coverage") if table.kept is Kept.DATED else sql.SQL("({})").format(sql.SQL(LATEST))
+    parent = next((r for r in table.references if r.table != "accounts"), None)
+    has_account = any(r.table == "accounts" for r in table.references)
+    held = (
+        sql.SQL("{} t").format(sql.Identifier(table.name))
+        if has_account or parent is None
+        else sql.SQL("(SELECT p.account_id FROM {} c JOIN {} p ON p.id = c.{}) t").format(
+            sql.Identifier(table.name), sql.Identifier(parent.table), sql.Identifier(parent.name)
+        )
+    )
+    return sql.SQL(
+        "WITH told AS (SELECT account_id, region, max(date)::text AS date, "
+        "sum((rows_by_table ->> {table})::bigint) AS rows FROM {days} d WHERE section = {section} GROUP BY 1, 2), "
+        "held AS (SELECT a.account_id, a.region, count(*) AS rows FROM {held} JOIN accounts a ON a.id = t.account_id "
+        "GROUP BY 1, 2) "
+        "SELECT account_id, region, {section} AS section, {table} AS table_name, date, told.rows AS in_snapshot, "
+        "coalesce(held.rows, 0) AS in_tables, told.rows - coalesce(held.rows, 0) AS difference "
+        "FROM told LEFT JOIN held USING (account_id, region) WHERE told.rows > coalesce(held.rows, 0)"
+    ).format(table=sql.Literal(table.name), section=sql.Literal(section), days=days, held=held)
+
+
+def count_rows(connection: Connection, table: Table) -> int:
+    """How many rows a table holds."""
+    row = connection.execute(sql.SQL("SELECT count(*) FROM {}").format(sql.Identifier(table.name))).fetchone()
+    assert row is not None  # noqa: S101 - an aggregate gives a row
+    return int(row[0])
