@@ -50,7 +50,7 @@ setup: ## create or refresh .venv; does nothing when nothing changed
 
 lock: ## make requirements.lock anew from pyproject.toml; ARGS=--upgrade takes newer releases
 	@command -v uv >/dev/null || { echo 'Making the lock needs uv in PATH; using it does not.' >&2; exit 1; }
-	uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
+	UV_SYSTEM_CERTS=1 uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 --generate-hashes \
 	  --no-annotate --no-emit-index-url --no-emit-find-links --custom-compile-command "make lock" \
 	  --quiet --output-file requirements.lock $(ARGS)
 

@@ -177,8 +177,12 @@ class Runner(object):
             self._watch(reader)
             failed = child.wait() != 0
         except KeyboardInterrupt:
-            child.terminate()
-            child.wait()
+            # A terminal interrupts the command as well: let it tidy up, unless only this process was meant.
+            try:
+                child.wait(timeout=10)
+            except subprocess.TimeoutExpired:
+                child.terminate()
+                child.wait()
             raise
         if failed:
             sys.stderr.write("".join(lines[-LINES_OF_A_FAILURE:]))
@@ -299,7 +303,13 @@ def set_up(root):
     sys.stdout.flush()
     if what == REBUILD:
         make_venv(root, run)
+    scratch = os.path.join(root, ".venv", "tmp")
+    if not os.path.isdir(scratch):
+        os.mkdir(scratch)
+    # Hundreds of megabytes: too much for some /tmp, and what is killed would leave them there for ever.
+    run.env["TMPDIR"] = scratch
     install_with(tools, root, run, what)
+    shutil.rmtree(scratch)
     write_stamp(root, wanted)
     print("Set-up is complete after %d s." % round(time.time() - begin))
 

@@ -9,7 +9,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
@@ -172,7 +172,7 @@ def test_a_file_called_venv_is_not_deleted(bootstrap: ModuleType, project: Path)
 def test_installers_that_fail_make_one_sentence_and_leave_no_stamp(
     bootstrap: ModuleType, project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bootstrap, "Runner", lambda *_: None)
+    monkeypatch.setattr(bootstrap, "Runner", lambda *_: SimpleNamespace(env={}))
     monkeypatch.setattr(bootstrap, "make_venv", lambda *_: bootstrap.write_stamp(str(project), {}))
     monkeypatch.setattr(
         bootstrap, "installers", lambda: (("uv", lambda *_: False), ("pip", lambda *_: False))

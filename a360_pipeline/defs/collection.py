@@ -14,6 +14,7 @@ from a360_pipeline.defs.partitions import ACCOUNT, ACCOUNT_DAYS, DATE, partition
 from a360_pipeline.gaps import AcceptedGaps
 from a360_pipeline.sections.registry import SECTIONS
 
+POOL = "collection"
 MAX_SHOWN = 50
 
 
@@ -51,7 +52,7 @@ def check_name(section: str) -> str:
     group_name="collection",
     owners=OWNERS,
     kinds={"aws", "s3", "json"},
-    pool="collection",
+    pool=POOL,
     # One result would mark every partition of a range: each account that succeeds logs its own.
     output_required=False,
     backfill_policy=dg.BackfillPolicy.multi_run(50),

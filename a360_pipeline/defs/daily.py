@@ -2,97 +2,125 @@
 
 import datetime as dt
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import os
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
 
 from a360_pipeline.definitions import defs
+from a360_pipeline.defs.collection import POOL as COLLECTION_POOL
 from a360_pipeline.defs.collection import collect, collect_requests, discover
 from a360_pipeline.defs.hub import Hub
-from a360_pipeline.defs.warehouse import snapshots_waiting
+from a360_pipeline.defs.warehouse import POOL as WAREHOUSE_POOL
+from a360_pipeline.defs.warehouse import UNDER_WAY, snapshots_waiting
 
-INSTANCE_FILE = "dagster.yaml"
+Tell = Callable[[str], None]
 
-# What dagster.yaml is for on a laptop. Storage is PostgreSQL, as in production.
+PROCESS_TAG = "a360/process"
+POOL_LIMITS = {COLLECTION_POOL: 4, WAREHOUSE_POOL: 1}
+
 INSTANCE = """\
+# Dagster on a laptop, with its storage in the sandbox's PostgreSQL as in production it is in a database of its own.
 storage:
   postgres:
     postgres_url:
       env: A360_DAGSTER_DATABASE_URL
 run_monitoring:
   enabled: true
-  start_timeout_seconds: 180
 run_retries:
   enabled: true
   retry_on_asset_or_op_failure: false
-concurrency:
-  pools:
-    default_limit: 1
 telemetry:
   enabled: false
 """
 
 
-def write_instance(home: Path) -> Path:
-    """Makes a DAGSTER_HOME and returns it."""
+def open_instance(home: Path, database_url: str) -> dg.DagsterInstance:
+    """The instance of a DAGSTER_HOME, made if absent and put into the environment for child processes."""
     home.mkdir(parents=True, exist_ok=True)
-    (home / INSTANCE_FILE).write_text(INSTANCE)
-    return home
+    (home / "dagster.yaml").write_text(INSTANCE)
+    os.environ["DAGSTER_HOME"] = str(home.resolve())
+    os.environ["A360_DAGSTER_DATABASE_URL"] = database_url
+    instance = dg.DagsterInstance.get()
+    for pool, limit in POOL_LIMITS.items():
+        # A new pool's first pass would ignore a default limit.
+        instance.event_log_storage.set_concurrency_slots(pool, limit)
+    return instance
 
 
-class _Told(logging.Handler):
-    """Passes on what assets say, and no more of Dagster's events than that."""
-
-    def __init__(self, tell: Callable[[str], None]) -> None:
-        super().__init__(logging.INFO)
-        self._tell = tell
-
-    def emit(self, record: logging.LogRecord) -> None:
-        meta = getattr(record, "dagster_meta", None)
-        message = meta.get("orig_message") if isinstance(meta, dict) else None
-        self._tell(message or record.getMessage())
-
-
-def run_day(instance: dg.DagsterInstance, tell: Callable[[str], None] = lambda _line: None) -> list[str]:
+def run_day(instance: dg.DagsterInstance, tell: Tell = lambda _line: None) -> list[str]:
     """Discovers, collects and loads today, and returns why runs failed; an empty list is a good day."""
-    hub = Hub()
-    failures = _execute(instance, discover.name, dg.RunRequest(), tell)
+    _bury_dead_runs(instance)
+    failures = _execute(instance, dg.RunRequest(job_name=discover.name), tell)
     if failures:
         return failures
     day = dt.datetime.now(dt.UTC).date().isoformat()
-    for request in collect_requests(instance, hub, day):
-        failures += _execute(instance, collect.name, request, tell)
+    for request in collect_requests(instance, Hub(), day):
+        failures += _execute(instance, request, tell)
     return failures + load_waiting(instance, tell)
 
 
-def load_waiting(instance: dg.DagsterInstance, tell: Callable[[str], None] = lambda _line: None) -> list[str]:
+def load_waiting(instance: dg.DagsterInstance, tell: Tell = lambda _line: None) -> list[str]:
     """Evaluates the sensor on the prefix once and runs what it asks for; returns why runs failed."""
     with dg.build_sensor_context(instance=instance, resources={"hub": Hub()}) as context:
         result = snapshots_waiting(context)
-    if isinstance(result, dg.SkipReason):
-        tell(result.skip_message or "nothing to load")
+    if not isinstance(result, dg.SensorResult):
+        tell(result.skip_message)
         return []
-    for request in result.dynamic_partitions_requests or ():
-        if isinstance(request, dg.AddDynamicPartitionsRequest):
-            instance.add_dynamic_partitions(request.partitions_def_name, list(request.partition_keys))
-    failures: list[str] = []
-    for request in result.run_requests or ():
-        failures += _execute(instance, str(request.job_name), request, tell)
-    return failures
+    for addition in result.dynamic_partitions_requests or ():
+        instance.add_dynamic_partitions(addition.partitions_def_name, list(addition.partition_keys))
+    return [why for request in result.run_requests or () for why in _execute(instance, request, tell)]
 
 
-def _execute(
-    instance: dg.DagsterInstance, job: str, request: dg.RunRequest, tell: Callable[[str], None]
-) -> list[str]:
-    with _listening(tell):
-        result = defs.resolve_job_def(job).execute_in_process(
-            run_config=request.run_config, tags=dict(request.tags), instance=instance, raise_on_error=False
-        )
-    return [
-        str(event.event_specific_data.error.message if event.event_specific_data.error else event.message)
-        if event.event_specific_data
-        else str(event.message)
-        for event in result.get_step_failure_events()
-    ]
+def _execute(instance: dg.DagsterInstance, request: dg.RunRequest, tell: Tell) -> list[str]:
+    told = dg.Definitions.merge(defs, dg.Definitions(loggers={"told": _logger(tell)}))
+    result = told.resolve_job_def(str(request.job_name)).execute_in_process(
+        instance=instance,
+        run_config={**request.run_config, "loggers": {"told": {}}},
+        tags={**request.tags, PROCESS_TAG: str(os.getpid())},
+        raise_on_error=False,
+    )
+    return [_why(event) for event in result.get_step_failure_events()]
+
+
+def _why(event: dg.DagsterEvent) -> str:
+    data = event.step_failure_data
+    if data.user_failure_data and data.user_failure_data.description:
+        return data.user_failure_data.description
+    return str(data.error_display_string)
+
+
+def _logger(tell: Tell) -> dg.LoggerDefinition:
+    """Passes on what assets say, and no more of Dagster's events than that."""
+
+    class Told(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            tell(getattr(record, "dagster_meta", {}).get("orig_message") or record.getMessage())
+
+    def make(_context: dg.InitLoggerContext) -> logging.Logger:
+        logger = logging.Logger("told", logging.INFO)
+        logger.addHandler(Told())
+        return logger
+
+    return dg.LoggerDefinition(make, config_schema={})
+
+
+def _bury_dead_runs(instance: dg.DagsterInstance) -> None:
+    """Ends the runs of processes that were killed: no daemon watches over a day in one process, and a run
+    that looks alive keeps the sensor waiting and its pool taken."""
+    for run in instance.get_runs(dg.RunsFilter(statuses=UNDER_WAY)):
+        process = run.tags.get(PROCESS_TAG)
+        if process is not None and not _is_alive(int(process)):
+            instance.report_run_canceled(run, message=f"process {process} is gone")
+            instance.event_log_storage.free_concurrency_slots_for_run(run.run_id)
+
+
+def _is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

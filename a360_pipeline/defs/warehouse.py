@@ -19,6 +19,7 @@ from a360_pipeline.warehouse.load import LoadResult, load
 from a360_pipeline.warehouse.merge import Changes
 from a360_pipeline.warehouse.schema import ALL_TABLES
 
+POOL = "warehouse"
 UNDER_WAY = [
     dg.DagsterRunStatus.QUEUED,
     dg.DagsterRunStatus.NOT_STARTED,
@@ -92,7 +93,7 @@ class LoadConfig(dg.Config):
         dg.AssetCheckSpec(name, asset=asset_key(table), description=description)
         for name, (table, _, description) in CHECKS.items()
     ],
-    pool="warehouse",
+    pool=POOL,
 )
 def warehouse(
     context: dg.AssetExecutionContext, config: LoadConfig, hub: Hub

@@ -8,7 +8,9 @@ from decimal import Decimal
 from typing import Any
 
 from psycopg.rows import class_row
+from rich.box import SIMPLE
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table as Grid
 
 from a360_pipeline.warehouse.checks import count_rows
@@ -155,42 +157,46 @@ def print_summary(summary: Summary, console: Console) -> None:
 
     gaps = _grid(f"Gaps: {len(summary.gaps)}, open: {len(summary.open_gaps)}", "account", "region", "section", "why")
     for gap in summary.gaps:
-        accepted = f"[green]accepted by {gap.accepted_by}[/green]: {gap.accepted_reason}"
-        why = accepted if gap.accepted_by else f"[red]{gap.message}[/red]"
-        gaps.add_row(_who(gap), gap.region, gap.section, f"{gap.status}, {why}")
+        gaps.add_row(_name(gap), gap.region, gap.section, _why(gap))
     console.print(gaps)
 
     total = sum((each.cost for each in summary.costs), Decimal(0))
     costs = _grid(f"Cost per account: {total:.2f} USD in all", "account", "day", "USD")
     for cost in summary.costs:
-        costs.add_row(_who(cost), str(cost.date), f"{cost.cost:.2f}")
+        costs.add_row(f"{cost.account_id} {escape(cost.account_name or '')}", str(cost.date), f"{cost.cost:.2f}")
     console.print(costs)
 
-    keys = _grid(f"Keys without rotation: {len(summary.keys_without_rotation)}", "account", "region", "key", "for")
+    keys = _grid(f"Keys without rotation: {len(summary.keys_without_rotation)}", "account", "region", "key")
     for key in summary.keys_without_rotation[:SHOWN]:
-        keys.add_row(_who(key), key.region, key.key_id, key.description or "")
+        keys.add_row(_name(key), key.region, key.key_id)
     console.print(keys)
     _and_more(console, len(summary.keys_without_rotation))
 
     instances = _grid(
-        f"Instances offline: {len(summary.instances_offline)}", "account", "region", "instance", "status", "last ping"
+        f"Instances offline: {len(summary.instances_offline)}", "account", "region", "instance", "last ping"
     )
     for instance in summary.instances_offline[:SHOWN]:
         last = f"{instance.last_ping:%Y-%m-%d %H:%M}" if instance.last_ping else "never"
-        instances.add_row(_who(instance), instance.region, instance.instance_id, instance.ping_status, last)
+        instances.add_row(_name(instance), instance.region, instance.instance_id, last)
     console.print(instances)
     _and_more(console, len(summary.instances_offline))
 
 
 def _grid(title: str, *columns: str) -> Grid:
-    grid = Grid(title=title, title_justify="left", title_style="bold")
+    grid = Grid(title=title, title_justify="left", title_style="bold", box=SIMPLE)
     for column in columns:
         grid.add_column(column, justify="right" if column in ("rows", "USD") else "left", overflow="fold")
     return grid
 
 
-def _who(found: Gap | AccountCost | Key | Instance) -> str:
-    return f"{found.account_id} {found.account_name or ''}".strip()
+def _name(found: Gap | Key | Instance) -> str:
+    return escape(found.account_name or found.account_id)
+
+
+def _why(gap: Gap) -> str:
+    if gap.accepted_by:
+        return f"{gap.status}, [green]accepted by {escape(gap.accepted_by)}[/green]: {escape(gap.accepted_reason or '')}"
+    return f"[red]{gap.status}[/red]: {escape(gap.message or '')}"
 
 
 def _and_more(console: Console, count: int) -> None:

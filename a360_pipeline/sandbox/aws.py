@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from moto.core.base_backend import BackendDict
@@ -35,11 +35,11 @@ class StandIn:
 
     endpoint_url: str
     access_key_id: str
-    secret_access_key: str
-    external_id: str
+    secret_access_key: str = field(repr=False)
+    external_id: str = field(repr=False)
     organization: Organization
     faults: Faults
-    _server: Server
+    _server: Server = field(repr=False)
 
     def close(self) -> None:
         self._server.close()

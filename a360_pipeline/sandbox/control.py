@@ -88,7 +88,7 @@ def up(
             command = stand_in_command(settings, directory, accounts, regions, seed, aws_port)
             stand_in = _start(directory, command, wanted, aws_port)
         progress(f"AWS stand-in: answers at {stand_in.endpoint_url}")
-        _write_settings(directory, server, stand_in)
+        _write_settings(directory, server, stand_in, regions)
         progress(f"Settings: {directory / SANDBOX_SETTINGS_FILE}")
     return status(settings)
 
@@ -239,10 +239,14 @@ def _stop(directory: Path, stand_in: _StandIn) -> None:
         time.sleep(0.05)
 
 
-def _write_settings(directory: Path, server: postgres.Server, stand_in: _StandIn) -> None:
+def _write_settings(
+    directory: Path, server: postgres.Server, stand_in: _StandIn, regions: tuple[str, ...]
+) -> None:
     values = {name: value for name, value in asdict(stand_in).items() if name != "pid"} | {
         "database_url": server.url(_WAREHOUSE),
         "dagster_database_url": server.url(_DAGSTER),
         "accepted_gaps": str(directory / _GAPS),
+        # Asked for by name, so that a region an account has not enabled shows as a gap.
+        "regions": ",".join(regions),
     }
     postgres.write_private(directory / SANDBOX_SETTINGS_FILE, json.dumps(values, indent=2) + "\n")

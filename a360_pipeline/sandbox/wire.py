@@ -34,7 +34,6 @@ SIGNED_AS: Mapping[str, tuple[str, ...]] = {
     "es": ("opensearch", "es"),
     "monitoring": ("cloudwatch",),
     "rds": ("rds", "docdb", "neptune"),
-    "s3": ("s3", "s3control"),
     "servicecatalog": ("servicecatalog", "servicecatalog-appregistry"),
     "servicequotas": ("service-quotas",),
     "ses": ("ses", "sesv2"),
@@ -82,8 +81,8 @@ def route(environ: dict[str, Any], signature: Signature | None) -> Call:
     """The operation that a request asks for. Of S3 no body is read: it may be large and must stream."""
     signed_as = signature.service if signature else "s3"
     services = SIGNED_AS.get(signed_as, (signed_as,))
-    if signed_as == "s3":
-        services = ("s3control" if environ["PATH_INFO"].startswith(S3_CONTROL) else "s3",)
+    if signed_as == "s3" and environ["PATH_INFO"].startswith(S3_CONTROL):
+        services = ("s3control",)
     guess = Call(signed_as, "rest-xml" if signed_as == "s3" else "json", None, {})
     for service in services:
         try:
@@ -110,7 +109,7 @@ def parameters(call: Call, operation: OperationModel, environ: dict[str, Any]) -
         return {}
     problems = unlike_json(shape, _json(body)) if "json" in call.protocol else []
     if problems:
-        raise AwsError("SerializationException", " ".join(problems))
+        raise invalid(call.service, " ".join(problems))
     parser = PROTOCOL_PARSERS[call.protocol](operation)
     params: dict[str, Any] = parser.parse(
         {
@@ -138,7 +137,7 @@ def answer(call: Call, operation: OperationModel, result: Mapping[str, Any]) -> 
     if operation.output_shape is not None:
         report = ParamValidator().validate(result, operation.output_shape)
         if report.has_errors():
-            raise BadAnswer(f"{call.action} would have answered wrongly: {report.generate_report()}")
+            raise BadAnswer(f"AWS would answer otherwise: {report.generate_report()}")
     request_id = str(uuid.uuid4())
     serializer = get_serializer_class(call.service, call.protocol)(
         operation, context=SerializationContext(request_id)

@@ -152,7 +152,8 @@ def _patches(aws: AccountSession, instance_id: str) -> list[Row]:
 
 
 def _instant(value: Any) -> str | None:
-    return value.isoformat() if isinstance(value, dt.datetime) else None
+    # Where a patch was never installed the API, whose field is required, answers the epoch.
+    return value.isoformat() if isinstance(value, dt.datetime) and value.timestamp() > 0 else None
 
 
 SECTION = Section(

@@ -128,10 +128,10 @@ def _claim(connection: Connection, bucket: str, found: Sequence[Found], outcome:
     attempts: dict[str, int] = {}
     for each in found:
         row = connection.execute(
-            "INSERT INTO load_ledger (bucket, key, etag, attempts) VALUES (%s, %s, %s, 1) "
+            "INSERT INTO load_ledger (bucket, key, etag, last_modified, attempts) VALUES (%s, %s, %s, %s, 1) "
             "ON CONFLICT ON CONSTRAINT load_ledger_key DO UPDATE SET attempts = load_ledger.attempts + 1 "
             "RETURNING attempts, outcome, reason",
-            (bucket, each.stored.key, each.stored.etag),
+            (bucket, each.stored.key, each.stored.etag, each.stored.last_modified),
         ).fetchone()
         assert row is not None  # noqa: S101 - RETURNING gives a row, inserted or updated
         count, before, reason = row
@@ -268,6 +268,7 @@ def _load_rows(
     for each in fresh:
         stored, snapshot = each.stored, each.snapshot
         row = {"bucket": bucket, "key": stored.key, "etag": stored.etag, "bytes": stored.size}
+        row |= {"last_modified": stored.last_modified.isoformat()}
         row |= {"attempts": attempts[stored.key], "loaded_at": _now()}
         if snapshot is None:
             row |= {"outcome": "quarantined", "reason": each.reason}

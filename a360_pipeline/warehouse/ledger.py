@@ -41,7 +41,8 @@ LOADS = Table(
     columns=(
         Column("bucket", Type.TEXT),
         Column("key", Type.TEXT),
-        Column("etag", Type.TEXT, "Tells the versions of a key apart."),
+        Column("etag", Type.TEXT, "With last_modified tells the versions of a key apart."),
+        Column("last_modified", Type.TIMESTAMPTZ, "When S3 received this version."),
         Column("sha256", Type.TEXT),
         Column("bytes", Type.BIGINT),
         Column("outcome", Type.TEXT, "loaded or quarantined."),
@@ -58,7 +59,7 @@ LOADS = Table(
         Column("attempts", Type.BIGINT, "How often a loader met this version of the object."),
         Column("loaded_at", Type.TIMESTAMPTZ),
     ),
-    key=("bucket", "key", "etag"),
+    key=("bucket", "key", "etag", "last_modified"),
     stamps=(),
 )
 

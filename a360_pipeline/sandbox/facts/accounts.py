@@ -129,10 +129,10 @@ def alternate_contacts(seed: int, index: int) -> tuple[AlternateContact, ...]:
     )
 
 
-def joined(seed: int, index: int, now: dt.datetime) -> dt.datetime:
+def joined(seed: int, index: int, settled: dt.datetime) -> dt.datetime:
     """When the account joined: the management account four years ago, the others since."""
     age = dt.timedelta(days=1461)
-    return now - age if index == 0 else before(chance(seed, "joined", index), now, age.days)
+    return settled - age if index == 0 else before(chance(seed, "joined", index), settled, age.days)
 
 
 def opt_status(regions: tuple[str, ...], disabled: frozenset[str]) -> tuple[tuple[str, str], ...]:

@@ -14,6 +14,8 @@ DENIED_ACTIONS = ("ssm:*",)
 DISABLED_ACCOUNT = 3
 """Places of the two accounts with a planned gap; a smaller organization goes without."""
 OWNER = "platform team"
+SETTLED = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+"""What was made, joined or installed was so by then: a sandbox started on another day says the same of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,11 @@ class Recipe:
     now: dt.datetime
     sizes: Sizes
 
+    @property
+    def settled(self) -> dt.datetime:
+        """`SETTLED`, for an organization as of an earlier day that day."""
+        return min(self.now, SETTLED)
+
     def account(self, index: int) -> Account:
         """The account at a place of the organization; no other place changes it."""
         account_id = accounts.account_id(self.seed, index)
@@ -33,7 +40,7 @@ class Recipe:
         name = accounts.profile(index).name
         disabled = frozenset(self.regions[1:2]) if index == DISABLED_ACCOUNT else frozenset()
         enabled = tuple(region for region in self.regions if region not in disabled)
-        shared = keys.multi_region_keys(self.seed, account_id, enabled, self.now) if index == 0 else {}
+        shared = keys.multi_region_keys(self.seed, account_id, enabled, self.settled) if index == 0 else {}
         return Account(
             id=account_id,
             name=name,
@@ -41,7 +48,7 @@ class Recipe:
             arn=f"arn:aws:organizations::{management_id}:account/{self.organization_id}/{account_id}",
             status="ACTIVE",
             joined_method="CREATED" if index % 3 else "INVITED",
-            joined_timestamp=accounts.joined(self.seed, index, self.now),
+            joined_timestamp=accounts.joined(self.seed, index, self.settled),
             tags=accounts.tags(self.seed, index),
             contact_info=accounts.contact(self.seed, index),
             alternate_contacts=accounts.alternate_contacts(self.seed, index),
@@ -75,8 +82,8 @@ class Recipe:
         most = self.sizes
         key_count = most.keys if full else rng.randint(most.keys // 4, most.keys // 2)
         instance_count = most.instances if full else rng.randint(most.instances * 3 // 4, most.instances)
-        own = keys.keys(self.seed, account_id, name, key_count, self.now)
-        instances = machines.instances(self.seed, account_id, name, instance_count, self.now)
+        own = keys.keys(self.seed, account_id, name, key_count, self.settled, self.now)
+        instances = machines.instances(self.seed, account_id, name, instance_count, self.settled, self.now)
         return Region(
             name=name,
             kms_keys=(*own, shared) if shared else own,
@@ -84,11 +91,11 @@ class Recipe:
             applications=tuple(
                 application
                 for instance in instances
-                for application in machines.applications(self.seed, instance, most.applications, self.now)
+                for application in machines.applications(self.seed, instance, most.applications, self.settled)
             ),
             patches=tuple(
                 patch
                 for instance in instances
-                for patch in machines.patches(self.seed, instance, most.patches, self.now)
+                for patch in machines.patches(self.seed, instance, most.patches, self.settled)
             ),
         )

@@ -14,10 +14,12 @@ MANAGED_FOR = ("ebs", "s3", "rds", "secretsmanager", "sns")
 PURPOSES = ("ledger", "snapshots", "manifests", "customer-files", "queue", "backups", "tokens", "reports")
 
 
-def keys(seed: int, account_id: str, region: str, count: int, now: dt.datetime) -> tuple[Key, ...]:
+def keys(
+    seed: int, account_id: str, region: str, count: int, settled: dt.datetime, now: dt.datetime
+) -> tuple[Key, ...]:
     """At most `count` keys, the peculiar ones first in line, ordered by id as a listing is by chance."""
     rng = chance(seed, account_id, region, "kms")
-    plain = [_symmetric(rng, account_id, region, now) for _ in range(count)]
+    plain = [_symmetric(rng, account_id, region, settled) for _ in range(count)]
     peculiar = [
         _signing(plain[0]) if plain else None,
         _pending_deletion(plain[1], now) if count > 1 else None,
@@ -31,7 +33,7 @@ def keys(seed: int, account_id: str, region: str, count: int, now: dt.datetime) 
 
 
 def multi_region_keys(
-    seed: int, account_id: str, regions: tuple[str, ...], now: dt.datetime
+    seed: int, account_id: str, regions: tuple[str, ...], settled: dt.datetime
 ) -> dict[str, Key]:
     """One key that lives under one id in the account's first two regions, by region."""
     if len(regions) < 2:
@@ -39,7 +41,7 @@ def multi_region_keys(
     primary, replica = regions[:2]
     rng = chance(seed, account_id, "mrk")
     key = replace(
-        _symmetric(rng, account_id, primary, now),
+        _symmetric(rng, account_id, primary, settled),
         key_id=f"mrk-{rng.getrandbits(128):032x}",
         description="ledger across regions",
         key_rotation_enabled=True,
@@ -53,7 +55,7 @@ def _arn(account_id: str, region: str, key_id: str) -> str:
     return f"arn:aws:kms:{region}:{account_id}:key/{key_id}"
 
 
-def _symmetric(rng: random.Random, account_id: str, region: str, now: dt.datetime) -> Key:
+def _symmetric(rng: random.Random, account_id: str, region: str, settled: dt.datetime) -> Key:
     key_id = str(uuid.UUID(int=rng.getrandbits(128), version=4))
     return Key(
         key_id=key_id,
@@ -64,7 +66,7 @@ def _symmetric(rng: random.Random, account_id: str, region: str, now: dt.datetim
         key_spec="SYMMETRIC_DEFAULT",
         key_state="Enabled",
         enabled=True,
-        creation_date=before(rng, now - dt.timedelta(days=20), 1000),
+        creation_date=before(rng, settled, 1000),
         deletion_date=None,
         key_rotation_enabled=rng.random() < 0.6,
     )

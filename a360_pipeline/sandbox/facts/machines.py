@@ -20,17 +20,20 @@ ASSOCIATION = ("Success", "Success", "Success", "Failed", "Pending")
 NOT_INSTALLED = ("Missing", "NotApplicable")
 
 
-def instances(seed: int, account_id: str, region: str, count: int, now: dt.datetime) -> tuple[Instance, ...]:
+def instances(
+    seed: int, account_id: str, region: str, count: int, settled: dt.datetime, now: dt.datetime
+) -> tuple[Instance, ...]:
     """Every third machine runs Windows, every eighth is not AWS's own, every ninth lost its connection."""
     rng = chance(seed, account_id, region, "ssm")
     return tuple(
         sorted(
-            (_instance(rng, place, now) for place in range(count)), key=lambda instance: instance.instance_id
+            (_instance(rng, place, settled, now) for place in range(count)),
+            key=lambda instance: instance.instance_id,
         )
     )
 
 
-def _instance(rng: random.Random, place: int, now: dt.datetime) -> Instance:
+def _instance(rng: random.Random, place: int, settled: dt.datetime, now: dt.datetime) -> Instance:
     windows = place % 3 == 1
     ours = place % 8 == 7
     lost = place % 9 == 5
@@ -62,11 +65,11 @@ def _instance(rng: random.Random, place: int, now: dt.datetime) -> Instance:
         association_status=status,
         association_execution_date=ran,
         association_success_date=ran if status == "Success" else None,
-        registration_date=before(rng, seen, 900),
+        registration_date=before(rng, settled, 900),
     )
 
 
-def applications(seed: int, instance: Instance, count: int, now: dt.datetime) -> tuple[Application, ...]:
+def applications(seed: int, instance: Instance, count: int, settled: dt.datetime) -> tuple[Application, ...]:
     """Programs of one instance, one of them in two versions. Instances share names, never rows."""
     rng = chance(seed, instance.instance_id, "applications")
     wanted = rng.randint(count - count // 3, count + count // 3)
@@ -75,7 +78,7 @@ def applications(seed: int, instance: Instance, count: int, now: dt.datetime) ->
     twice = software.IN_TWO_VERSIONS[instance.platform_type]
     versions = [(name, _version(rng)) for name in names if name != twice]
     both = [(twice, "14.40.33810"), (twice, "14.29.30139")][: max(wanted - len(versions), 0)]
-    return tuple(_application(rng, instance, name, version, now) for name, version in [*both, *versions])
+    return tuple(_application(rng, instance, name, version, settled) for name, version in [*both, *versions])
 
 
 def _version(rng: random.Random) -> str:
@@ -83,7 +86,7 @@ def _version(rng: random.Random) -> str:
 
 
 def _application(
-    rng: random.Random, instance: Instance, name: str, version: str, now: dt.datetime
+    rng: random.Random, instance: Instance, name: str, version: str, settled: dt.datetime
 ) -> Application:
     publisher = software.PROGRAMS[instance.platform_type][name]
     windows = instance.platform_type == "Windows"
@@ -97,28 +100,28 @@ def _application(
         publisher=f"{publisher}\x00" if windows and named_twice else publisher,
         version=version if named_twice or silent > 0.06 else None,
         architecture=None if silent < 0.1 else ("x86_64", "i386")[windows and silent < 0.3],
-        install_time=None if windows and silent < 0.4 else before(rng, now, 700),
+        install_time=None if windows and silent < 0.4 else before(rng, settled, 700),
     )
 
 
-def patches(seed: int, instance: Instance, count: int, now: dt.datetime) -> tuple[Patch, ...]:
+def patches(seed: int, instance: Instance, count: int, settled: dt.datetime) -> tuple[Patch, ...]:
     """Patches of one instance in every state that the sandbox has."""
     rng = chance(seed, instance.instance_id, "patches")
     wanted = rng.randint(count - count // 4, count + count // 4)
     make = _windows_patch if instance.platform_type == "Windows" else _linux_patch
-    made = {patch.kb_id: patch for patch in (make(rng, instance, now) for _ in range(wanted))}
+    made = {patch.kb_id: patch for patch in (make(rng, instance, settled) for _ in range(wanted))}
     return tuple(made.values())
 
 
-def _state(rng: random.Random, now: dt.datetime) -> tuple[str, dt.datetime | None]:
+def _state(rng: random.Random, settled: dt.datetime) -> tuple[str, dt.datetime | None]:
     state = rng.choices(("Installed", "Missing", "Failed", "NotApplicable"), weights=(70, 14, 5, 11))[0]
-    return state, before(rng, now, 400) if state == "Installed" else None
+    return state, before(rng, settled, 400) if state == "Installed" else None
 
 
-def _windows_patch(rng: random.Random, instance: Instance, now: dt.datetime) -> Patch:
+def _windows_patch(rng: random.Random, instance: Instance, settled: dt.datetime) -> Patch:
     kb_id = f"KB{rng.randrange(5_000_000, 5_100_000)}"
-    month = f"{now.year - rng.randrange(2)}-{rng.randrange(1, 13):02}"
-    state, installed = _state(rng, now)
+    month = f"{settled.year - 1 - rng.randrange(2)}-{rng.randrange(1, 13):02}"
+    state, installed = _state(rng, settled)
     return Patch(
         instance_id=instance.instance_id,
         title=f"{month} {rng.choice(software.WINDOWS_UPDATES)} ({kb_id})",
@@ -130,10 +133,10 @@ def _windows_patch(rng: random.Random, instance: Instance, now: dt.datetime) -> 
     )
 
 
-def _linux_patch(rng: random.Random, instance: Instance, now: dt.datetime) -> Patch:
+def _linux_patch(rng: random.Random, instance: Instance, settled: dt.datetime) -> Patch:
     package = f"{rng.choice(sorted(software.PROGRAMS['Linux']))}.x86_64"
     version = f"{_version(rng)}-{rng.randrange(1, 9)}"
-    state, installed = _state(rng, now)
+    state, installed = _state(rng, settled)
     return Patch(
         instance_id=instance.instance_id,
         title=f"{package}:0:{version}",

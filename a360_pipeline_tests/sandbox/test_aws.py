@@ -1,0 +1,69 @@
+"""The stand-in as a process: what it writes, when it is ready, and how it ends."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import stat
+import subprocess
+import sys
+import threading
+import tomllib
+from pathlib import Path
+
+import boto3
+
+
+def arguments(folder: Path, port: int = 0) -> list[str]:
+    files = [f"--ready-file={folder / 'ready.json'}", f"--gaps-file={folder / 'gaps.toml'}"]
+    return [*files, "--bucket=a360-snapshots", "--member-role=a360-member", f"--port={port}"]
+
+
+def test_a_process_answers_once_its_ready_file_is_there_and_ends_on_sigterm(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "a360_pipeline.sandbox.aws", *arguments(tmp_path)]
+    ready_file = tmp_path / "ready.json"
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            waiting = threading.Event()
+            while not ready_file.exists() and process.poll() is None:
+                waiting.wait(0.05)
+            assert stat.S_IMODE(ready_file.stat().st_mode) == 0o600
+            ready = json.loads(ready_file.read_text(encoding="utf-8"))
+            assert ready.keys() == {
+                "pid",
+                "endpoint_url",
+                "access_key_id",
+                "secret_access_key",
+                "external_id",
+            }
+            assert ready["pid"] == process.pid
+            client = boto3.client(
+                "organizations",
+                region_name="us-east-1",
+                endpoint_url=ready["endpoint_url"],
+                aws_access_key_id=ready["access_key_id"],
+                aws_secret_access_key=ready["secret_access_key"],
+            )
+            assert len(client.list_accounts()["Accounts"]) == 4
+            client.close()
+        finally:
+            process.send_signal(signal.SIGTERM)
+            said = process.communicate(timeout=20)
+        assert process.returncode == 0
+        assert said == (b"", b"")
+    assert [gap["status"] for gap in tomllib.loads((tmp_path / "gaps.toml").read_text())["gap"]] == [
+        "scp_denied",
+        "region_disabled",
+    ]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["gaps.toml", "ready.json"]
+
+
+def test_a_taken_port_is_one_clear_sentence(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "a360_pipeline.sandbox.aws", *arguments(tmp_path, port)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == f"Port {port} is already in use: stop what uses it, or choose another port.\n"
+    assert not (tmp_path / "ready.json").exists()
