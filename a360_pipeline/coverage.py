@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 GLOBAL = "Global"
 """The region under which facts of a whole account or organization are filed."""
+# The greatest whole number that every reader of JSON keeps; a sum over the ledger still fits a bigint.
+MAX_FIGURE = 2**53
 
 
 class Status(StrEnum):
@@ -52,6 +55,18 @@ class Effort:
         return Effort(*(getattr(self, f.name) - getattr(earlier, f.name) for f in fields(self)))
 
 
+def _figure(wire: Mapping[str, Any], name: str, kind: type[int] | type[float]) -> Any:
+    value = wire.get(name)
+    if value is None:
+        return kind(0)
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise TypeError(f"{name} is {type(value).__name__}, where a number is expected")
+    # Compared before it is converted: 1e999999999 as an integer would take all memory there is.
+    if not 0 <= value <= MAX_FIGURE or kind(value) != value and kind is int:
+        raise ValueError(f"{name} is {value}, which counts nothing")
+    return kind(value)
+
+
 @dataclass(frozen=True, slots=True)
 class SectionCoverage:
     """One section's outcome as it travels in a snapshot under `coverage`."""
@@ -68,11 +83,11 @@ class SectionCoverage:
     @classmethod
     def from_wire(cls, wire: Mapping[str, Any]) -> SectionCoverage:
         """Raises ValueError or TypeError on a status or a figure that is none."""
-        effort = Effort(**{f.name: type(f.default)(wire.get(f.name) or 0) for f in fields(Effort)})
+        effort = Effort(**{f.name: _figure(wire, f.name, type(f.default)) for f in fields(Effort)})
         message = wire.get("message")
         return cls(
             status=Status(wire["status"]),
-            rows=int(wire.get("rows") or 0),
+            rows=_figure(wire, "rows", int),
             message=None if message is None else str(message),
             effort=effort,
         )

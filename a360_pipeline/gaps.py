@@ -21,7 +21,7 @@ class GapsError(ValueError):
 class AcceptedGap(BaseModel):
     """One accepted gap. `account`, `region` and `section` are patterns, as in a shell."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
     account: str
     region: str = "*"
@@ -40,6 +40,12 @@ class AcceptedGap(BaseModel):
             and fnmatchcase(cell.region, self.region)
             and fnmatchcase(cell.section, self.section)
         )
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    gap: tuple[AcceptedGap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,9 +67,8 @@ def read_accepted_gaps(path: Path | None) -> AcceptedGaps:
     if path is None:
         return AcceptedGaps()
     try:
-        entries = tomllib.loads(path.read_text()).get("gap", [])
-        return AcceptedGaps(tuple(AcceptedGap.model_validate(entry) for entry in entries))
+        return AcceptedGaps(_File.model_validate(tomllib.loads(path.read_text(encoding="utf-8"))).gap)
     except OSError as error:
         raise GapsError(f"the accepted gaps cannot be read from {path}: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, ValidationError) as error:
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, ValidationError) as error:
         raise GapsError(f"{path} holds accepted gaps that cannot be used: {error}") from error

@@ -8,7 +8,10 @@ from a360_pipeline.coverage import Status
 
 THROTTLING = frozenset(
     {
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
         "LimitExceededException",
+        "PriorRequestNotComplete",
         "ProvisionedThroughputExceededException",
         "RequestLimitExceeded",
         "RequestThrottled",
@@ -18,6 +21,7 @@ THROTTLING = frozenset(
         "ThrottlingException",
         "ThrottledException",
         "TooManyRequestsException",
+        "TransactionInProgressException",
     }
 )
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
@@ -31,7 +35,10 @@ STATUS_BY_CODE = {
 
 def error_code(error: BaseException) -> str:
     """The code AWS gave, or the name of the error where no answer came."""
-    return error.response["Error"]["Code"] if isinstance(error, ClientError) else type(error).__name__
+    if not isinstance(error, ClientError):
+        return type(error).__name__
+    code: str = error.response.get("Error", {}).get("Code", "Unknown")
+    return code
 
 
 def status_of(error: BaseException) -> Status:
@@ -45,6 +52,6 @@ def status_of(error: BaseException) -> Status:
 
 def explain(error: BaseException) -> str:
     """One line for the ledger: what was called and what came of it."""
-    if isinstance(error, ClientError | BotoCoreError):
-        return str(error)
-    return f"{type(error).__name__}: {error}"
+    named = isinstance(error, ClientError | BotoCoreError)
+    said = str(error) if named else f"{type(error).__name__}: {error}"
+    return " ".join(said.split())

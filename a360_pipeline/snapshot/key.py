@@ -10,8 +10,9 @@ from a360_pipeline.coverage import GLOBAL
 
 INTERVALS = ("DAILY", "WEEKLY", "MONTHLY", "YEARLY")
 _NAME = re.compile(
-    rf"(?P<account>\d{{12}})/(?P<region>{GLOBAL}|[a-z]{{2}}(?:-[a-z]+)+-\d+)/"
-    rf"(?P<date>\d{{4}}-\d\d-\d\d)_(?P<interval>{'|'.join(INTERVALS)})\.json"
+    rf"(?P<account>\d{{12}})/(?P<region>{GLOBAL}|[a-z]{{2,}}(?:-[a-z]+)+-\d+)/"
+    rf"(?P<date>\d{{4}}-\d\d-\d\d)_(?P<interval>{'|'.join(INTERVALS)})\.json",
+    re.ASCII,
 )
 
 

@@ -142,8 +142,9 @@ def _clash(seen: dict[Any, list[Text]], key: Any, values: list[Text]) -> str | N
     earlier = seen.setdefault(key, values)
     if earlier is not values:
         return "" if earlier == values else f"another row of this snapshot has the same key {key!r} and other facts"
-    parts: tuple[Text, ...] = key if isinstance(key, tuple) else (key,)
-    if sum(len(part.encode()) for part in parts if part) > MAX_KEY_BYTES:
+    text = "".join(filter(None, key)) if isinstance(key, tuple) else key or ""
+    # A character takes four bytes at most: short keys, which is all real ones, need no encoding.
+    if len(text) * 4 > MAX_KEY_BYTES and len(text.encode()) > MAX_KEY_BYTES:
         del seen[key]
         return f"its key is longer than {MAX_KEY_BYTES} bytes"
     return None
