@@ -206,9 +206,7 @@ def make_venv(root, run):
     path = os.path.join(root, ".venv")
     if os.path.lexists(path):
         if os.path.islink(path) or not os.path.isdir(path):
-            raise SetupError(
-                "%s is in the way: it is no folder; move it elsewhere and call make again." % path
-            )
+            raise SetupError("%s is in the way: it is no folder; move it elsewhere and call make again." % path)
         shutil.rmtree(path)
     os.mkdir(path)
     write_stamp(root, {})

@@ -62,7 +62,7 @@ def _figure(wire: Mapping[str, Any], name: str, kind: type[int] | type[float]) -
     if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
         raise TypeError(f"{name} is {type(value).__name__}, where a number is expected")
     # Compared before it is converted: 1e999999999 as an integer would take all memory there is.
-    if not 0 <= value <= MAX_FIGURE or kind(value) != value and kind is int:
+    if not 0 <= value <= MAX_FIGURE or (kind is int and value != int(value)):
         raise ValueError(f"{name} is {value}, which counts nothing")
     return kind(value)
 

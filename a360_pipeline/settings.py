@@ -87,7 +87,10 @@ class Settings(BaseSettings):
     @field_validator("database_url", "dagster_database_url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and PostgresDsn(value.get_secret_value()).scheme not in ("postgresql", "postgres"):
+        if value is not None and PostgresDsn(value.get_secret_value()).scheme not in (
+            "postgresql",
+            "postgres",
+        ):
             raise ValueError("postgresql://user:password@host:port/database is expected")
         return value
 
@@ -108,8 +111,8 @@ class Settings(BaseSettings):
         settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
         env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic passes it by name
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - likewise
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Arguments before environment before what the running sandbox says of itself."""
         said = env_settings() | init_settings()
@@ -145,5 +148,7 @@ def settings_table() -> str:
     lines = ["| variable | default | meaning |", "|---|---|---|"]
     for name, field in Settings.model_fields.items():
         default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
-        lines.append(f"| `A360_{name.upper()}` | {'' if default in (None, '') else f'`{default}`'} | {field.description} |")
+        lines.append(
+            f"| `A360_{name.upper()}` | {'' if default in (None, '') else f'`{default}`'} | {field.description} |"
+        )
     return "\n".join(lines) + "\n"

@@ -91,9 +91,7 @@ def stand_in(small_organization: Organization) -> Iterator[StandIn]:
 
 
 @pytest.fixture
-def environment(
-    stand_in: StandIn, warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> StandIn:
+def environment(stand_in: StandIn, warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
     """The settings lead to the stand-in and the empty warehouse, as they would in a sandbox."""
     gaps = tmp_path / "accepted-gaps.toml"
     gaps.write_text(stand_in.organization.accepted_gaps_toml())

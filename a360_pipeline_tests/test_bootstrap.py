@@ -109,9 +109,7 @@ def test_a_complete_set_up_is_not_done_again(bootstrap: ModuleType, project: Pat
     assert bootstrap.plan(stamp, wanted, "3.12.1") == bootstrap.NOTHING
 
 
-@pytest.mark.parametrize(
-    ("changed", "again"), [("requirements.lock", "rebuild"), ("pyproject.toml", "project")]
-)
+@pytest.mark.parametrize(("changed", "again"), [("requirements.lock", "rebuild"), ("pyproject.toml", "project")])
 def test_a_change_of_what_was_installed_is_set_up_again(
     bootstrap: ModuleType, project: Path, changed: str, again: str
 ) -> None:
@@ -146,9 +144,7 @@ def test_a_set_up_that_was_interrupted_is_done_anew(bootstrap: ModuleType, proje
     assert bootstrap.plan(bootstrap.read_stamp(str(project)), wanted, "3.12.1") == bootstrap.REBUILD
 
 
-def test_a_new_venv_counts_as_unfinished_before_anything_is_in_it(
-    bootstrap: ModuleType, project: Path
-) -> None:
+def test_a_new_venv_counts_as_unfinished_before_anything_is_in_it(bootstrap: ModuleType, project: Path) -> None:
     bootstrap.write_stamp(str(project), bootstrap.wanted_stamp(str(project), HERE))
     found: list[object] = []
 
@@ -174,18 +170,14 @@ def test_installers_that_fail_make_one_sentence_and_leave_no_stamp(
 ) -> None:
     monkeypatch.setattr(bootstrap, "Runner", lambda *_: SimpleNamespace(env={}))
     monkeypatch.setattr(bootstrap, "make_venv", lambda *_: bootstrap.write_stamp(str(project), {}))
-    monkeypatch.setattr(
-        bootstrap, "installers", lambda: (("uv", lambda *_: False), ("pip", lambda *_: False))
-    )
+    monkeypatch.setattr(bootstrap, "installers", lambda: (("uv", lambda *_: False), ("pip", lambda *_: False)))
     with pytest.raises(bootstrap.SetupError, match="uv and pip could not install"):
         bootstrap.set_up(str(project))
     assert bootstrap.read_stamp(str(project)) == {}
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(
-    importlib.util.find_spec("ensurepip") is None, reason="This Python cannot bring pip along."
-)
+@pytest.mark.skipif(importlib.util.find_spec("ensurepip") is None, reason="This Python cannot bring pip along.")
 def test_an_installer_that_fails_is_quoted(project: Path, tmp_path: Path) -> None:
     tools = tmp_path / "tools"
     tools.mkdir()
@@ -231,9 +223,7 @@ def test_a_second_set_up_waits_for_the_first(bootstrap: ModuleType, project: Pat
             assert first.stdout.readline() == "done\n"
 
 
-def test_a_home_that_cannot_be_written_means_no_cache(
-    bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_home_that_cannot_be_written_means_no_cache(bootstrap: ModuleType, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("HOME", "PIP_CACHE_DIR", "UV_CACHE_DIR", "XDG_CACHE_HOME"):
         monkeypatch.delenv(name, raising=False)
     env = bootstrap.environment()

@@ -14,9 +14,7 @@ from a360_pipeline.coverage import MAX_FIGURE, Effort, SectionCoverage, Status
 
 figures = st.integers(0, MAX_FIGURE)
 seconds = st.integers(0, 10**9).map(lambda milliseconds: milliseconds / 1000)
-efforts = st.builds(
-    Effort, calls=figures, retries=figures, throttles=figures, paid_calls=figures, seconds=seconds
-)
+efforts = st.builds(Effort, calls=figures, retries=figures, throttles=figures, paid_calls=figures, seconds=seconds)
 coverages = st.builds(
     SectionCoverage,
     status=st.sampled_from(Status),
@@ -72,7 +70,7 @@ def test_a_coverage_without_a_status_is_refused() -> None:
         Decimal("1E+400"),
         # Would take all memory there is, were it made an integer.
         Decimal("1E+999999999"),
-        Decimal("NaN"),
+        float("nan"),
         Decimal("Infinity"),
     ],
     ids=repr,
@@ -83,7 +81,7 @@ def test_a_figure_that_counts_nothing_is_refused(name: str, figure: Any) -> None
         SectionCoverage.from_wire({"status": "ok", name: figure})
 
 
-@pytest.mark.parametrize("rows", [Decimal("2.5"), 2.5])
+@pytest.mark.parametrize("rows", [Decimal("2.5"), 2.5, Decimal("1E-999999999")])
 def test_half_a_row_is_refused(rows: Any) -> None:
     with pytest.raises((TypeError, ValueError)):
         SectionCoverage.from_wire({"status": "ok", "rows": rows})

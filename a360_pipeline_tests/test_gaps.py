@@ -26,9 +26,7 @@ expires = 2026-07-01
 """
 
 
-def gap(
-    account: str = "*", region: str = "*", section: str = "*", status: Status = Status.DENIED
-) -> AcceptedGap:
+def gap(account: str = "*", region: str = "*", section: str = "*", status: Status = Status.DENIED) -> AcceptedGap:
     return AcceptedGap(
         account=account,
         region=region,
@@ -65,9 +63,7 @@ def said_of(text: str | bytes, tmp_path: Path) -> str:
         (("", "*", "*"), False),
     ],
 )
-def test_a_gap_covers_the_cells_that_all_its_patterns_match(
-    patterns: tuple[str, str, str], covered: bool
-) -> None:
+def test_a_gap_covers_the_cells_that_all_its_patterns_match(patterns: tuple[str, str, str], covered: bool) -> None:
     assert gap(*patterns).accepts(CELL, Status.DENIED) is covered
 
 

@@ -26,9 +26,7 @@ HOSTS = ("py" + "pi", "python" + "hosted", "arti" + "factory", "jf" + "rog", "de
 INDEX_OPTIONS = ("index" + "-url", "extra-index" + "-url", "find" + "-links", "trusted" + "-host")
 SAYS_TOO_MUCH = {
     "a path of one machine": re.compile(r"(?<![\w.:/>})-])/(?:" + "|".join(PLACES) + r")/[\w.]"),
-    "the host of a package registry": re.compile(
-        r"(?:" + "|".join(HOSTS) + r")[\w.-]*\.(?:org|io|com|net)\b"
-    ),
+    "the host of a package registry": re.compile(r"(?:" + "|".join(HOSTS) + r")[\w.-]*\.(?:org|io|com|net)\b"),
     "an option that names a package index": re.compile(
         r"(?<![\w-])(?:--)?(?:" + "|".join(INDEX_OPTIONS) + r")\s*[=\s]\s*\S", re.IGNORECASE
     ),
@@ -92,9 +90,7 @@ def test_no_module_is_a_drawer_for_odds_and_ends() -> None:
 
 def test_rooms_import_as_the_contracts_say() -> None:
     tool = Path(sys.executable).parent / "lint-imports"
-    done = subprocess.run(
-        [tool, "--no-cache", "--no-logo"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([tool, "--no-cache", "--no-logo"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
@@ -140,8 +136,6 @@ def test_the_lock_names_no_host() -> None:
 @pytest.mark.parametrize("wanted", _direct_dependencies(), ids=str)
 def test_the_lock_has_what_the_project_asks_for(wanted: Requirement) -> None:
     pins = [match for pin, *_ in _lock() if (match := PIN.fullmatch(pin))]
-    versions = [
-        pin["version"] for pin in pins if canonicalize_name(pin["name"]) == canonicalize_name(wanted.name)
-    ]
+    versions = [pin["version"] for pin in pins if canonicalize_name(pin["name"]) == canonicalize_name(wanted.name)]
     assert versions, f"{wanted.name} is not in requirements.lock: call `make lock`."
     assert all(version in wanted.specifier for version in versions), f"{wanted} is locked at {versions}."

@@ -74,7 +74,7 @@ def write_result(name: str, metrics: Mapping[str, float], notes: str) -> None:
     result = {
         "name": name,
         "when": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
-        "machine": f"{os.cpu_count()} cores, {platform.system()} {platform.machine()}, Python {platform.python_version()}",
+        "machine": f"{os.cpu_count()} cores, {platform.platform()}, Python {platform.python_version()}",
         "versions": {each: version(each) for each in VERSIONS},
         "metrics": {metric: round(value, 4) for metric, value in metrics.items()},
         "notes": notes,

@@ -27,28 +27,33 @@ class MemoryS3:
     def __init__(self) -> None:
         self.objects: dict[str, bytes] = {}
 
-    def put_object(self, *, Key: str, Body: bytes, **_: Any) -> None:  # noqa: N803 - boto3's names
+    def put_object(self, *, Key: str, Body: bytes, **_: Any) -> None:
         self.objects[Key] = Body
 
-    def get_object(self, *, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def get_object(self, *, Key: str, **_: Any) -> dict[str, Any]:
         return {"Body": BytesIO(self.objects[Key])}
 
-    def copy_object(self, *, Key: str, CopySource: dict[str, str], **_: Any) -> None:  # noqa: N803
+    def copy_object(self, *, Key: str, CopySource: dict[str, str], **_: Any) -> None:
         self.objects[Key] = self.objects[CopySource["Key"]]
 
-    def delete_object(self, *, Key: str, **_: Any) -> None:  # noqa: N803
+    def delete_object(self, *, Key: str, **_: Any) -> None:
         del self.objects[Key]
 
     def get_paginator(self, _operation: str) -> MemoryS3:
         return self
 
-    def paginate(self, *, Prefix: str, **_: Any) -> Iterator[dict[str, Any]]:  # noqa: N803
+    def paginate(self, *, Prefix: str, **_: Any) -> Iterator[dict[str, Any]]:
         now = dt.datetime.now(dt.UTC)
         found = [(key, body) for key, body in self.objects.items() if key.startswith(Prefix)]
         yield {
             "Contents": [
                 # What S3 calls an ETag, no secret.
-                {"Key": k, "ETag": hashlib.md5(b, usedforsecurity=False).hexdigest(), "Size": len(b), "LastModified": now}
+                {
+                    "Key": k,
+                    "ETag": hashlib.md5(b, usedforsecurity=False).hexdigest(),
+                    "Size": len(b),
+                    "LastModified": now,
+                }
                 for k, b in found
             ]
         }
@@ -89,4 +94,7 @@ def repeat_field_snapshots(store: SnapshotStore, account_regions: int) -> None:
         for path in originals:
             account, region = path.parts[-3], path.parts[-2]
             other = f"{100_000_000_000 + number}"
-            store.put(f"data/{other}/{region}/{path.name}", path.read_bytes().replace(account.encode(), other.encode()))
+            store.put(
+                f"data/{other}/{region}/{path.name}",
+                path.read_bytes().replace(account.encode(), other.encode()),
+            )

@@ -11,7 +11,13 @@ from psycopg.rows import dict_row
 from a360_pipeline.sections.registry import TABLES
 from a360_pipeline.warehouse.load import load
 from benchmarks.frame import measured, peak_mb, write_result
-from benchmarks.parts import FIELD_SNAPSHOTS, memory_store, new_warehouse, postgres_server, repeat_field_snapshots
+from benchmarks.parts import (
+    FIELD_SNAPSHOTS,
+    memory_store,
+    new_warehouse,
+    postgres_server,
+    repeat_field_snapshots,
+)
 from benchmarks.rivals import Row, row_by_row
 
 ACCOUNT_REGIONS = 40
@@ -64,7 +70,7 @@ def _row_by_row(source: str, target: str, server_pid: int) -> float:
         for table in TABLES:
             if table.kept.value == "added":
                 continue
-            stored = connection.execute(f'SELECT * FROM "{table.name}"').fetchall()  # noqa: S608 - a declared name
+            stored = connection.execute(f'SELECT * FROM "{table.name}"').fetchall()
             for row in stored:
                 if row.get("account_id") in kept or (table.name == "accounts" and row["id"] in kept):
                     plan.append((table.name, table.key, row))

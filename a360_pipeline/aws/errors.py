@@ -6,6 +6,9 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from a360_pipeline.coverage import Status
 
+AWS_ERRORS = (ClientError, BotoCoreError)
+"""Whatever a call of AWS raises: a refusal, or no answer."""
+
 THROTTLING = frozenset(
     {
         "BandwidthLimitExceeded",
@@ -52,6 +55,6 @@ def status_of(error: BaseException) -> Status:
 
 def explain(error: BaseException) -> str:
     """One line for the ledger: what was called and what came of it."""
-    named = isinstance(error, ClientError | BotoCoreError)
+    named = isinstance(error, AWS_ERRORS)
     said = str(error) if named else f"{type(error).__name__}: {error}"
     return " ".join(said.split())

@@ -11,9 +11,8 @@ from typing import Any, TypeVar
 import botocore.session
 from botocore.config import Config
 from botocore.credentials import CredentialProvider, CredentialResolver, DeferredRefreshableCredentials
-from botocore.exceptions import BotoCoreError, ClientError
 
-from a360_pipeline.aws.errors import THROTTLING, explain
+from a360_pipeline.aws.errors import AWS_ERRORS, THROTTLING, explain
 from a360_pipeline.coverage import Effort
 from a360_pipeline.settings import Settings
 
@@ -101,7 +100,7 @@ class AccountSession:
         """Keeps the rest of a section when one part of it fails: the section becomes `partial`."""
         try:
             yield
-        except (ClientError, BotoCoreError) as error:
+        except AWS_ERRORS as error:
             self.failed_parts.append(f"{name}: {explain(error)}")
 
 

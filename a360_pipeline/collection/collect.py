@@ -10,10 +10,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
-from botocore.exceptions import BotoCoreError, ClientError
-
 from a360_pipeline.aws.accounts import Account
-from a360_pipeline.aws.errors import explain, status_of
+from a360_pipeline.aws.errors import AWS_ERRORS, explain, status_of
 from a360_pipeline.aws.sessions import AccountSession, Sessions
 from a360_pipeline.coverage import GLOBAL, Effort, SectionCoverage, Status
 from a360_pipeline.sections.account import identity
@@ -76,7 +74,7 @@ def _and_store(store: SnapshotStore, task: Callable[[], Snapshot]) -> Collected:
     snapshot = task()
     try:
         return Collected(snapshot, store.write(snapshot))
-    except (ClientError, BotoCoreError, TypeError, ValueError) as error:
+    except (*AWS_ERRORS, TypeError, ValueError) as error:
         return Collected(snapshot, None, f"the snapshot could not be written: {explain(error)}")
 
 
@@ -109,9 +107,7 @@ def _by_account(section: Section, whole: Answer, accounts: Sequence[Account]) ->
         effort = Effort()
 
 
-def _attempt(
-    section: Section, aws: AccountSession, window: Window, today: dt.date, ask: Callable[[], Any]
-) -> Answer:
+def _attempt(section: Section, aws: AccountSession, window: Window, today: dt.date, ask: Callable[[], Any]) -> Answer:
     """Asks, and turns whatever happens into an answer."""
     if section.history is History.SNAPSHOT and window.run_date != today:
         message = f"snapshot-only: AWS tells how it is now, not how it was on {window.run_date}"
@@ -127,7 +123,7 @@ def _attempt(
         if section.scope is Scope.ORGANIZATION:
             return Answer(payload, SectionCoverage(Status.OK, effort=effort()))
         return Answer(payload, _judge(section, payload, aws.failed_parts, effort()))
-    except (ClientError, BotoCoreError) as error:
+    except AWS_ERRORS as error:
         return Answer(None, SectionCoverage(status_of(error), message=explain(error), effort=effort()))
     except Exception as error:  # noqa: BLE001 - the boundary: a bug in one section is a gap in the ledger
         return Answer(None, SectionCoverage(Status.FAILED, message=f"bug: {explain(error)}", effort=effort()))

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
@@ -19,7 +20,7 @@ MAX_SHOWN = 50
 
 
 @dg.asset(group_name="collection", owners=OWNERS, kinds={"aws"})
-def organization(context: dg.AssetExecutionContext, hub: Hub) -> dg.MaterializeResult:  # type: ignore[type-arg]
+def organization(context: dg.AssetExecutionContext, hub: Hub) -> dg.MaterializeResult[None]:
     """The accounts of the AWS organization, with their attributes and the regions they have enabled.
 
     Asked of AWS Organizations and the Account API. Each account becomes a partition of `account_snapshot`;
@@ -144,7 +145,7 @@ def _what_is_missing(each: Collected) -> str:
     return f", missing: {', '.join(missing)}" if missing else ""
 
 
-def _metadata(hub: Hub, snapshots: list[Collected]) -> dict[str, dg.MetadataValue[object] | int]:
+def _metadata(hub: Hub, snapshots: list[Collected]) -> dict[str, Any]:
     lines = [
         f"| {each.snapshot.key.region} | {name} | {covered.status} | {covered.rows} | {covered.effort.calls} "
         f"| {covered.message or ''} |"
@@ -164,7 +165,8 @@ def _check_results(collected: list[Collected], accepted: AcceptedGaps) -> Iterat
         missing = [gap for each in collected for gap in _gaps(each, accepted) if gap[0].section == name]
         covered = [each.snapshot.coverage[name] for each in collected if name in each.snapshot.coverage]
         lines = "\n".join(
-            f"| {cell.account} | {cell.region} | {status} | {message} |" for cell, status, message in missing[:MAX_SHOWN]
+            f"| {cell.account} | {cell.region} | {status} | {message} |"
+            for cell, status, message in missing[:MAX_SHOWN]
         )
         yield dg.AssetCheckResult(
             check_name=check_name(name),

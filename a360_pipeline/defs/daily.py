@@ -8,9 +8,8 @@ from pathlib import Path
 
 import dagster as dg
 
-from a360_pipeline.definitions import defs
 from a360_pipeline.defs.collection import POOL as COLLECTION_POOL
-from a360_pipeline.defs.collection import collect, collect_requests, discover
+from a360_pipeline.defs.collection import collect_requests, discover
 from a360_pipeline.defs.hub import Hub
 from a360_pipeline.defs.warehouse import POOL as WAREHOUSE_POOL
 from a360_pipeline.defs.warehouse import UNDER_WAY, snapshots_waiting
@@ -21,7 +20,7 @@ PROCESS_TAG = "a360/process"
 POOL_LIMITS = {COLLECTION_POOL: 4, WAREHOUSE_POOL: 1}
 
 INSTANCE = """\
-# Dagster on a laptop, with its storage in the sandbox's PostgreSQL as in production it is in a database of its own.
+# Dagster on a laptop: its storage is a database of its own in the sandbox's PostgreSQL.
 storage:
   postgres:
     postgres_url:
@@ -49,32 +48,36 @@ def open_instance(home: Path, database_url: str) -> dg.DagsterInstance:
     return instance
 
 
-def run_day(instance: dg.DagsterInstance, tell: Tell = lambda _line: None) -> list[str]:
+def run_day(definitions: dg.Definitions, instance: dg.DagsterInstance, tell: Tell = lambda _line: None) -> list[str]:
     """Discovers, collects and loads today, and returns why runs failed; an empty list is a good day."""
     _bury_dead_runs(instance)
-    failures = _execute(instance, dg.RunRequest(job_name=discover.name), tell)
+    failures = _execute(definitions, instance, dg.RunRequest(job_name=discover.name), tell)
     if failures:
         return failures
     day = dt.datetime.now(dt.UTC).date().isoformat()
     for request in collect_requests(instance, Hub(), day):
-        failures += _execute(instance, request, tell)
-    return failures + load_waiting(instance, tell)
+        failures += _execute(definitions, instance, request, tell)
+    return failures + load_waiting(definitions, instance, tell)
 
 
-def load_waiting(instance: dg.DagsterInstance, tell: Tell = lambda _line: None) -> list[str]:
+def load_waiting(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, tell: Tell = lambda _line: None
+) -> list[str]:
     """Evaluates the sensor on the prefix once and runs what it asks for; returns why runs failed."""
     with dg.build_sensor_context(instance=instance, resources={"hub": Hub()}) as context:
         result = snapshots_waiting(context)
     if not isinstance(result, dg.SensorResult):
-        tell(result.skip_message)
+        tell(str(getattr(result, "skip_message", result)))
         return []
     for addition in result.dynamic_partitions_requests or ():
         instance.add_dynamic_partitions(addition.partitions_def_name, list(addition.partition_keys))
-    return [why for request in result.run_requests or () for why in _execute(instance, request, tell)]
+    return [why for request in result.run_requests or () for why in _execute(definitions, instance, request, tell)]
 
 
-def _execute(instance: dg.DagsterInstance, request: dg.RunRequest, tell: Tell) -> list[str]:
-    told = dg.Definitions.merge(defs, dg.Definitions(loggers={"told": _logger(tell)}))
+def _execute(
+    definitions: dg.Definitions, instance: dg.DagsterInstance, request: dg.RunRequest, tell: Tell
+) -> list[str]:
+    told = dg.Definitions.merge(definitions, dg.Definitions(loggers={"told": _logger(tell)}))
     result = told.resolve_job_def(str(request.job_name)).execute_in_process(
         instance=instance,
         run_config={**request.run_config, "loggers": {"told": {}}},
@@ -96,7 +99,8 @@ def _logger(tell: Tell) -> dg.LoggerDefinition:
 
     class Told(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            tell(getattr(record, "dagster_meta", {}).get("orig_message") or record.getMessage())
+            told = getattr(record, "dagster_meta", {}).get("orig_message")
+            tell(str(told or record.getMessage()))
 
     def make(_context: dg.InitLoggerContext) -> logging.Logger:
         logger = logging.Logger("told", logging.INFO)

@@ -3,10 +3,8 @@
 from functools import cached_property
 
 import dagster as dg
-from botocore.exceptions import ClientError
 
 from a360_pipeline.aws.accounts import Account, accounts_from_json, accounts_to_json
-from a360_pipeline.aws.errors import error_code
 from a360_pipeline.aws.sessions import Sessions
 from a360_pipeline.gaps import AcceptedGaps, read_accepted_gaps
 from a360_pipeline.sections.registry import is_paid
@@ -18,7 +16,7 @@ OWNERS = ["team:cloud-platform"]
 ORGANIZATION_KEY = "organization/accounts.json"
 
 
-class Hub(dg.ConfigurableResource):  # type: ignore[type-arg]
+class Hub(dg.ConfigurableResource["Hub"]):
     """Reads the settings when a run needs them, so that loading the definitions needs none."""
 
     @cached_property
@@ -48,9 +46,7 @@ class Hub(dg.ConfigurableResource):  # type: ignore[type-arg]
 
     def read_organization(self) -> list[Account]:
         """The accounts as last discovered. Raises dagster's Failure when they never were."""
-        try:
-            return accounts_from_json(self.store.get(ORGANIZATION_KEY))
-        except ClientError as error:
-            if error_code(error) != "NoSuchKey":
-                raise
-            raise dg.Failure("no organization is known yet: materialize the asset `organization` first") from error
+        listing = self.store.get(ORGANIZATION_KEY)
+        if listing is None:
+            raise dg.Failure("no organization is known yet: materialize the asset `organization` first")
+        return accounts_from_json(listing)

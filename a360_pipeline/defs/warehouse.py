@@ -17,7 +17,8 @@ from a360_pipeline.warehouse.connection import connect
 from a360_pipeline.warehouse.ledger import COVERAGE, LOADS
 from a360_pipeline.warehouse.load import LoadResult, load
 from a360_pipeline.warehouse.merge import Changes
-from a360_pipeline.warehouse.schema import ALL_TABLES
+from a360_pipeline.warehouse.stage import Connection
+from a360_pipeline.warehouse.tables import ALL_TABLES
 
 POOL = "warehouse"
 UNDER_WAY = [
@@ -28,10 +29,18 @@ UNDER_WAY = [
     dg.DagsterRunStatus.CANCELING,
 ]
 
-CHECKS: dict[str, tuple[Table, Callable[[checks.Connection], checks.Finding], str]] = {
-    "no_open_gaps": (COVERAGE, checks.open_gaps, "Every section of the latest day came, or its gap is accepted."),
+CHECKS: dict[str, tuple[Table, Callable[[Connection], checks.Finding], str]] = {
+    "no_open_gaps": (
+        COVERAGE,
+        checks.open_gaps,
+        "Every section of the latest day came, or its gap is accepted.",
+    ),
     "reconciled": (COVERAGE, checks.unreconciled, "The rows in the snapshots are the rows in the tables."),
-    "quarantine_empty": (LOADS, checks.quarantined, "No object waits in quarantine for somebody to look at it."),
+    "quarantine_empty": (
+        LOADS,
+        checks.quarantined,
+        "No object waits in quarantine for somebody to look at it.",
+    ),
 }
 
 
@@ -57,7 +66,10 @@ SPECS = [
         owners=OWNERS,
         kinds={"postgres"},
         skippable=True,
-        metadata={"dagster/column_schema": _column_schema(table), "dagster/table_name": f"public.{table.name}"},
+        metadata={
+            "dagster/column_schema": _column_schema(table),
+            "dagster/table_name": f"public.{table.name}",
+        },
     )
     for table in ALL_TABLES
 ]
@@ -73,9 +85,7 @@ class WaitingObject(dg.Config):
 
     @classmethod
     def of(cls, stored: StoredObject) -> "WaitingObject":
-        return cls(
-            key=stored.key, etag=stored.etag, size=stored.size, last_modified=stored.last_modified.isoformat()
-        )
+        return cls(key=stored.key, etag=stored.etag, size=stored.size, last_modified=stored.last_modified.isoformat())
 
     def stored(self) -> StoredObject:
         return StoredObject(self.key, self.etag, self.size, dt.datetime.fromisoformat(self.last_modified))
@@ -97,7 +107,7 @@ class LoadConfig(dg.Config):
 )
 def warehouse(
     context: dg.AssetExecutionContext, config: LoadConfig, hub: Hub
-) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:  # type: ignore[type-arg]
+) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Loads snapshots into the tables, exactly once, and then looks at the ledgers."""
     objects = [each.stored() for each in config.objects]
     result = load(

@@ -14,8 +14,8 @@ from rich.markup import escape
 from rich.table import Table as Grid
 
 from a360_pipeline.warehouse.checks import count_rows
-from a360_pipeline.warehouse.schema import ALL_TABLES
 from a360_pipeline.warehouse.stage import Connection
+from a360_pipeline.warehouse.tables import ALL_TABLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +195,8 @@ def _name(found: Gap | Key | Instance) -> str:
 
 def _why(gap: Gap) -> str:
     if gap.accepted_by:
-        return f"{gap.status}, [green]accepted by {escape(gap.accepted_by)}[/green]: {escape(gap.accepted_reason or '')}"
+        reason = escape(gap.accepted_reason or "")
+        return f"{gap.status}, [green]accepted by {escape(gap.accepted_by)}[/green]: {reason}"
     return f"[red]{gap.status}[/red]: {escape(gap.message or '')}"
 
 

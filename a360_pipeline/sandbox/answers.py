@@ -87,9 +87,7 @@ def _described(account: Account) -> dict[str, str | dt.datetime]:
 def list_tags_for_resource(organization: Organization, caller: Caller, params: Params) -> dict[str, Any]:
     account = organization.by_id.get(params["ResourceId"])
     if account is None:
-        raise AwsError(
-            "TargetNotFoundException", f"You specified a target that does not exist: {params['ResourceId']}"
-        )
+        raise AwsError("TargetNotFoundException", f"You specified a target that does not exist: {params['ResourceId']}")
     page, more = TAGS.page(caller, params, account.tags)
     return {"Tags": [{"Key": key, "Value": value} for key, value in page]} | more
 
@@ -112,22 +110,17 @@ def get_alternate_contact(organization: Organization, caller: Caller, params: Pa
     for contact in account.alternate_contacts:
         if contact.type == params["AlternateContactType"]:
             return {"AlternateContact": members(contact, ALTERNATE_MEMBERS)}
-    raise AwsError(
-        "ResourceNotFoundException", "No contact of the inputted alternate contact type found.", 404
-    )
+    raise AwsError("ResourceNotFoundException", "No contact of the inputted alternate contact type found.", 404)
 
 
 def _addressed(organization: Organization, caller: Caller, params: Params, action: str) -> Account:
     """The account that a call of the Account API is about: the caller's own unless it names another."""
     wanted = params.get("AccountId", caller.account_id)
     management = organization.management.id
-    if "AccountId" not in params or (
-        caller.account_id == management != wanted and wanted in organization.by_id
-    ):
+    if "AccountId" not in params or (caller.account_id == management != wanted and wanted in organization.by_id):
         return organization.by_id[wanted]
     because = (
-        "(The management account can only be managed using the standalone context"
-        " from the management account.)"
+        "(The management account can only be managed using the standalone context from the management account.)"
         if wanted == management
         else "(Your organization must first enable trusted access with AWS Account Management.)"
     )

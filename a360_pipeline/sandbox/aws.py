@@ -72,9 +72,7 @@ def serve(organization: Organization, *, bucket: str, member_role: str, port: in
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
-        raise StandInError(
-            f"Port {port} is already in use: stop what uses it, or choose another port."
-        ) from None
+        raise StandInError(f"Port {port} is already in use: stop what uses it, or choose another port.") from None
     return StandIn(
         endpoint_url=f"http://{HOST}:{server.port}",
         access_key_id=identities.hub_key.access_key_id,
@@ -96,9 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         organization = Organization.seeded(asked.seed, asked.accounts, tuple(asked.regions.split(",")))
         if asked.gaps_file:
             asked.gaps_file.write_text(organization.accepted_gaps_toml(), encoding="utf-8")
-        with serve(
-            organization, bucket=asked.bucket, member_role=asked.member_role, port=asked.port
-        ) as stand_in:
+        with serve(organization, bucket=asked.bucket, member_role=asked.member_role, port=asked.port) as stand_in:
             if asked.ready_file:
                 _write_ready(asked.ready_file, stand_in)
             stop.wait()
@@ -132,9 +128,7 @@ def _write_ready(path: Path, stand_in: StandIn) -> None:
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     with contextlib.suppress(FileNotFoundError):
         draft.unlink()
-    with os.fdopen(
-        os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8"
-    ) as file:
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
         json.dump(ready, file)
     draft.replace(path)
 

@@ -164,9 +164,7 @@ def _find(directory: Path) -> _StandIn | None:
         return stand_in if stand_in.pid > 1 and _health(stand_in.endpoint_url) == stand_in.pid else None
     except TimeoutError:
         advice = f"See {directory / _LOG}; end process {stand_in.pid} if it is the stand-in."
-        problem = (
-            f"The AWS stand-in does not answer at {stand_in.endpoint_url} within {_ANSWER_SECONDS:.0f} s."
-        )
+        problem = f"The AWS stand-in does not answer at {stand_in.endpoint_url} within {_ANSWER_SECONDS:.0f} s."
         raise SandboxError(f"{problem} {advice}") from None
     except (OSError, http.client.HTTPException, ValueError, TypeError, KeyError, AttributeError):
         return None
@@ -191,9 +189,7 @@ def _require_same(directory: Path, stand_in: _StandIn, wanted: dict[str, Any], p
     actual = {name: running.get(name, "unknown") for name in wanted}
     if port:
         actual, wanted = {**actual, "port": urlsplit(stand_in.endpoint_url).port}, {**wanted, "port": port}
-    different = [
-        f"{name} {actual[name]}, not {wanted[name]}" for name in wanted if actual[name] != wanted[name]
-    ]
+    different = [f"{name} {actual[name]}, not {wanted[name]}" for name in wanted if actual[name] != wanted[name]]
     if different:
         advice = "To change that, stop it first: a360 sandbox down."
         raise SandboxError(f"The sandbox already runs with {'; '.join(different)}. {advice}")
@@ -239,9 +235,7 @@ def _stop(directory: Path, stand_in: _StandIn) -> None:
         time.sleep(0.05)
 
 
-def _write_settings(
-    directory: Path, server: postgres.Server, stand_in: _StandIn, regions: tuple[str, ...]
-) -> None:
+def _write_settings(directory: Path, server: postgres.Server, stand_in: _StandIn, regions: tuple[str, ...]) -> None:
     values = {name: value for name, value in asdict(stand_in).items() if name != "pid"} | {
         "database_url": server.url(_WAREHOUSE),
         "dagster_database_url": server.url(_DAGSTER),

@@ -43,9 +43,7 @@ class Line(NamedTuple):
     amount: Decimal
 
 
-def get_cost_and_usage(
-    organization: Organization, caller: Caller, params: Mapping[str, Any]
-) -> dict[str, Any]:
+def get_cost_and_usage(organization: Organization, caller: Caller, params: Mapping[str, Any]) -> dict[str, Any]:
     grouping = _grouping(params.get("GroupBy", []))
     metrics = [_one_of(metric, METRICS, "Metrics") for metric in params["Metrics"]]
     chosen = _chosen(params.get("Filter"), organization)
@@ -64,9 +62,7 @@ def get_cost_and_usage(
     if grouping:
         answer["GroupDefinitions"] = params["GroupBy"]
     if "LINKED_ACCOUNT" in grouping:
-        answer["DimensionValueAttributes"] = _account_names(
-            organization, page, grouping.index("LINKED_ACCOUNT")
-        )
+        answer["DimensionValueAttributes"] = _account_names(organization, page, grouping.index("LINKED_ACCOUNT"))
     return answer | more
 
 
@@ -96,9 +92,7 @@ def _result(
         "TimePeriod": {"Start": period.start.isoformat(), "End": period.end.isoformat()},
         "Total": {} if grouping else amounts(lines[0].amount),
         "Groups": [
-            {"Keys": list(line.keys), "Metrics": amounts(line.amount)}
-            for line in lines
-            if grouping and line.keys
+            {"Keys": list(line.keys), "Metrics": amounts(line.amount)} for line in lines if grouping and line.keys
         ],
         "Estimated": period.end > first_estimated,
     }
@@ -149,9 +143,7 @@ def _chosen(expression: Mapping[str, Any] | None, organization: Organization) ->
     for part in [] if expression is None else expression.get("And", [expression]):
         dimension = part.get("Dimensions", {})
         if set(part) != {"Dimensions"} or dimension.get("MatchOptions", ["EQUALS"]) != ["EQUALS"]:
-            raise invalid(
-                "ce", "The sandbox filters by Dimensions that are equal to values, and by And of those."
-            )
+            raise invalid("ce", "The sandbox filters by Dimensions that are equal to values, and by And of those.")
         key = _one_of(dimension.get("Key", ""), DIMENSIONS, "Filter dimensions")
         everything[key] = tuple(value for value in everything[key] if value in dimension.get("Values", ()))
     return everything

@@ -121,9 +121,7 @@ class Control:
         try:
             wanted = WantedFaults.model_validate_json(body)
         except ValidationError as error:
-            problems = (
-                f"{'.'.join(map(str, one['loc'])) or 'the body'}: {one['msg']}" for one in error.errors()
-            )
+            problems = (f"{'.'.join(map(str, one['loc'])) or 'the body'}: {one['msg']}" for one in error.errors())
             raise ValueError("; ".join(problems)) from None
         self._faults.set(throttle_rate=wanted.throttle_rate, denied=wanted.denied)
         return self._faults.state()

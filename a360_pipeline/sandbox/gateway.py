@@ -93,9 +93,7 @@ class Gateway:
     def _permit(self, call: Call, caller: Caller, params: Mapping[str, Any]) -> None:
         """Raises AwsError where the caller may not do this, not here or not now."""
         organization, action = self._organization, call.action
-        if call.service not in NO_REGION and not organization.region_enabled(
-            caller.account_id, caller.region
-        ):
+        if call.service not in NO_REGION and not organization.region_enabled(caller.account_id, caller.region):
             message = "The security token included in the request is invalid."
             raise AwsError("UnrecognizedClientException", message, 400 if call.protocol == "json" else 403)
         if call.service in MANAGEMENT_ONLY and caller.account_id != organization.management.id:

@@ -89,17 +89,13 @@ class Identities:
                     "The AWS Access Key Id you provided does not exist in our records.",
                     403,
                 )
-            raise AwsError(
-                "InvalidClientTokenId", "The security token included in the request is invalid.", 403
-            )
+            raise AwsError("InvalidClientTokenId", "The security token included in the request is invalid.", 403)
         if principal.expiration and principal.expiration < dt.datetime.now(dt.UTC).replace(tzinfo=None):
             code = "ExpiredToken" if signature.service in ("s3", "sts") else "ExpiredTokenException"
             raise AwsError(code, "The security token included in the request is expired", 403)
         return Caller(principal.account_id, principal.arn, signature.region)
 
-    def assume_role(
-        self, organization: Organization, caller: Caller, params: Mapping[str, Any]
-    ) -> dict[str, Any]:
+    def assume_role(self, organization: Organization, caller: Caller, params: Mapping[str, Any]) -> dict[str, Any]:
         """The member role of an account of the organization, for the hub alone, with the external id."""
         wanted = ROLE.fullmatch(params["RoleArn"])
         trusted = (
@@ -112,8 +108,7 @@ class Identities:
         if not trusted:
             raise AwsError(
                 "AccessDenied",
-                f"User: {caller.arn} is not authorized to perform: sts:AssumeRole "
-                f"on resource: {params['RoleArn']}",
+                f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: {params['RoleArn']}",
                 403,
             )
         role = sts_backends[caller.account_id][PARTITION].assume_role(

@@ -70,9 +70,7 @@ def describe_key(organization: Organization, caller: Caller, params: Mapping[str
     return {"KeyMetadata": described}
 
 
-def get_key_rotation_status(
-    organization: Organization, caller: Caller, params: Mapping[str, Any]
-) -> dict[str, Any]:
+def get_key_rotation_status(organization: Organization, caller: Caller, params: Mapping[str, Any]) -> dict[str, Any]:
     key = _key(organization, caller, params["KeyId"])
     if key.key_rotation_enabled is None:
         raise AwsError("UnsupportedOperationException", f"{key.arn} is of a kind that KMS does not rotate.")

@@ -112,9 +112,7 @@ class Organization:
 
     @cached_property
     def _keys(self) -> dict[tuple[str, str], dict[str, Key]]:
-        return {
-            place: {key.key_id: key for key in region.kms_keys} for place, region in self._regions.items()
-        }
+        return {place: {key.key_id: key for key in region.kms_keys} for place, region in self._regions.items()}
 
     @cached_property
     def _instances(self) -> dict[tuple[str, str, str], Instance]:
@@ -140,9 +138,7 @@ def _truth_of(account: Account) -> dict[str, Any]:
     plain = _plain(asdict(account))
     plain["tags"] = dict(account.tags)
     plain["opt_status"] = dict(account.opt_status)
-    plain["alternate_contacts"] = {
-        contact.pop("type").lower(): contact for contact in plain["alternate_contacts"]
-    }
+    plain["alternate_contacts"] = {contact.pop("type").lower(): contact for contact in plain["alternate_contacts"]}
     plain["regions"] = {region.pop("name"): region for region in plain["regions"]}
     truth: dict[str, Any] = plain
     return truth

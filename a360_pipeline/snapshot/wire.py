@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
+from itertools import chain
 from typing import Any, NoReturn
 
 from a360_pipeline.coverage import GLOBAL, SectionCoverage, Status
@@ -17,6 +18,9 @@ from a360_pipeline.snapshot.key import BadSnapshot, SnapshotKey
 ENVELOPE = frozenset({"coverage", "logs"})
 NESTED = frozenset({"security"})
 """Top-level objects that hold a section under each of their names."""
+# Whatever walks a snapshot calls itself a few times a level, and Python stops at a thousand.
+MAX_DEPTH = 100
+TOO_DEEP = "its JSON is nested too deeply to be a snapshot"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +56,10 @@ def facts(table: Table, payload: Payload) -> Iterator[Row]:
     try:
         for row in table.rows(payload):
             if not isinstance(row, Mapping):
-                raise BadSnapshot(f"a row of {table.name} is {type(row).__name__}, where an object is expected")
-            yield row
+                kind = type(row).__name__
+                raise BadSnapshot(f"a row of {table.name} is {kind}, where an object is expected")
+            if row:
+                yield row
     except (AttributeError, TypeError) as error:
         raise BadSnapshot(f"{table.name} cannot be read from it: {error}") from error
 
@@ -105,12 +111,23 @@ def _parse(body: bytes) -> dict[str, Any]:
     try:
         content = json.loads(body, parse_float=Decimal, parse_constant=_refuse_constant)
     except RecursionError:
-        raise BadSnapshot("its JSON is nested too deeply to be a snapshot") from None
+        raise BadSnapshot(TOO_DEEP) from None
     except (ValueError, ArithmeticError) as error:  # JSON, UTF-8, and numbers beyond all measure
         raise BadSnapshot(f"it is no valid JSON, perhaps cut off: {error}") from None
     if not isinstance(content, dict):
         raise BadSnapshot(f"its JSON is {_kind(content)}, where an object is expected")
+    _check_depth(content)
     return content
+
+
+def _check_depth(content: dict[str, Any]) -> None:
+    level: list[Any] = [content]
+    for _ in range(MAX_DEPTH):
+        inside = chain.from_iterable(outer.values() if type(outer) is dict else outer for outer in level)
+        level = [inner for inner in inside if type(inner) in (dict, list)]
+        if not level:
+            return
+    raise BadSnapshot(TOO_DEEP)
 
 
 def _kind(value: Any) -> str:
@@ -133,9 +150,7 @@ def _coverage(key: SnapshotKey, content: Mapping[str, Any]) -> tuple[dict[str, S
     if ours is None:
         return _coverage_of_the_field(key, content), False
     try:
-        return {
-            name: SectionCoverage.from_wire(one) for name, one in ours.items() if name in SECTIONS
-        }, True
+        return {name: SectionCoverage.from_wire(one) for name, one in ours.items() if name in SECTIONS}, True
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise BadSnapshot(f"its coverage cannot be read: {error!r}") from None
 

@@ -30,5 +30,7 @@ def connect(url: str) -> psycopg.Connection[tuple[object, ...]]:
 def database_url(settings: Settings) -> str:
     """The warehouse's URL from the settings. Raises WarehouseUnavailable when there is none."""
     if settings.database_url is None:
-        raise WarehouseUnavailable("no warehouse is set: start the sandbox with `a360 sandbox up`, or set A360_DATABASE_URL")
+        raise WarehouseUnavailable(
+            "no warehouse is set: start the sandbox with `a360 sandbox up`, or set A360_DATABASE_URL"
+        )
     return settings.database_url.get_secret_value()

@@ -66,7 +66,11 @@ def _decimal(value: Any) -> Decimal:
         number = Decimal(value) if not isinstance(value, float) else Decimal(str(value))
     except InvalidOperation:
         raise BadValue(f"{_shown(value)} is no number") from None
-    if not number.is_finite() or abs(number.adjusted()) > MAX_MAGNITUDE or len(number.as_tuple().digits) > MAX_MAGNITUDE:
+    if (
+        not number.is_finite()
+        or abs(number.adjusted()) > MAX_MAGNITUDE
+        or len(number.as_tuple().digits) > MAX_MAGNITUDE
+    ):
         raise BadValue(f"{_shown(value)} is beyond what a number here can be")
     return number
 

@@ -9,9 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import psycopg
-from botocore.exceptions import BotoCoreError, ClientError
 
-from a360_pipeline.aws.errors import explain
+from a360_pipeline.aws.errors import AWS_ERRORS, explain
 from a360_pipeline.gaps import AcceptedGaps
 from a360_pipeline.snapshot.key import BadSnapshot
 from a360_pipeline.snapshot.store import SnapshotStore, StoredObject
@@ -23,6 +22,7 @@ from a360_pipeline.warehouse.merge import Changes
 from a360_pipeline.warehouse.stage import Connection
 
 S3_THREADS = 8
+NO_GAPS = AcceptedGaps()
 
 
 @dataclass(slots=True)
@@ -60,7 +60,7 @@ def load(
     *,
     batch_files: int,
     batch_bytes: int,
-    accepted: AcceptedGaps = AcceptedGaps(),
+    accepted: AcceptedGaps = NO_GAPS,
     progress: Callable[[str], None] = lambda _line: None,
 ) -> LoadResult:
     """Loads objects exactly once, whoever else loads them, however often it is killed and run again.
@@ -131,6 +131,6 @@ def _move(store: SnapshotStore, found: Found, reason: str | None) -> str | None:
             store.to_loaded(found.stored)
         else:
             store.to_quarantine(found.stored, reason)
-    except (ClientError, BotoCoreError) as error:
+    except AWS_ERRORS as error:
         return f"{store.uri(found.stored.key)}: {explain(error)}"
     return None

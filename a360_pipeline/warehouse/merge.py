@@ -8,7 +8,6 @@ from functools import cache
 from psycopg import sql
 
 from a360_pipeline.sections.model import Column, Kept, Reference, Table
-from a360_pipeline.warehouse.schema import ALL_TABLES
 from a360_pipeline.warehouse.stage import (
     FRAME,
     FRAMES,
@@ -18,8 +17,7 @@ from a360_pipeline.warehouse.stage import (
     fields_of,
     stage_name,
 )
-
-BY_NAME = {table.name: table for table in ALL_TABLES}
+from a360_pipeline.warehouse.tables import BY_NAME
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +135,9 @@ def _resolved(table: Table) -> sql.Composed:
     """The staged rows as the table has them: parents by id, one row a key, of the snapshot that ranks first."""
     written = {column.name: _expression(column) for column in _written(table)}
     keys = sql.SQL(", ").join(written[name] for name in table.key)
-    return sql.SQL("SELECT DISTINCT ON ({keys}) {columns} FROM {joined} ORDER BY {keys}, f.rank COLLATE {c} DESC").format(
+    return sql.SQL(
+        "SELECT DISTINCT ON ({keys}) {columns} FROM {joined} ORDER BY {keys}, f.rank COLLATE {c} DESC"
+    ).format(
         keys=keys,
         columns=sql.SQL(", ").join(
             sql.SQL("{} AS {}").format(expression, sql.Identifier(name)) for name, expression in written.items()
@@ -168,7 +168,7 @@ def _merge_statement(table: Table) -> sql.Composed:
 def _on_conflict(table: Table, names: list[str]) -> sql.Composable:
     if table.kept is Kept.ADDED or not names:
         return sql.SQL("DO NOTHING")
-    sets = [sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in names]
+    sets: list[sql.Composable] = [sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in names]
     if "updated_at" in table.stamps:
         sets.append(sql.SQL("updated_at = now()"))
     return sql.SQL("DO UPDATE SET {} WHERE ({}) IS DISTINCT FROM ({})").format(
@@ -179,6 +179,7 @@ def _on_conflict(table: Table, names: list[str]) -> sql.Composable:
 @cache
 def _replace_statement(table: Table) -> sql.Composed:
     """Removes what a set held before and holds no longer."""
+
     def same(names: tuple[str, ...], other: str) -> sql.Composed:
         pairs = [
             sql.SQL("t.{0} IS NOT DISTINCT FROM {1}.{0}").format(sql.Identifier(name), sql.Identifier(other))
@@ -194,8 +195,6 @@ def _replace_statement(table: Table) -> sql.Composed:
         resolved=_resolved(table),
         set_of=_ids(table.set_of),
         table=sql.Identifier(table.name),
-        in_set=sql.SQL(" AND ").join(
-            sql.SQL("t.{0} = sets.{0}").format(sql.Identifier(name)) for name in table.set_of
-        ),
+        in_set=sql.SQL(" AND ").join(sql.SQL("t.{0} = sets.{0}").format(sql.Identifier(name)) for name in table.set_of),
         same_key=same(table.key, "r"),
     )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from a360_pipeline.sections.model import Reference, Table, Type
-from a360_pipeline.sections.registry import TABLES
-from a360_pipeline.warehouse.ledger import LEDGERS
+from a360_pipeline.warehouse.tables import ALL_TABLES
 
-SQL_TYPES: dict[Type, sa.types.TypeEngine[object]] = {
+SQL_TYPES: dict[Type, sa.types.TypeEngine[Any]] = {
     Type.TEXT: sa.Text(),
     Type.BIGINT: sa.BigInteger(),
     Type.NUMERIC: sa.Numeric(),
@@ -20,8 +20,6 @@ SQL_TYPES: dict[Type, sa.types.TypeEngine[object]] = {
     Type.TIMESTAMPTZ: sa.TIMESTAMP(timezone=True),
     Type.JSONB: postgresql.JSONB(),
 }
-
-ALL_TABLES = (*TABLES, *LEDGERS)
 
 
 def metadata(tables: Iterable[Table] = ALL_TABLES) -> sa.MetaData:
@@ -42,9 +40,7 @@ def _describe(table: Table, described: sa.MetaData) -> None:
             )
         else:
             items.append(sa.Column(column.name, SQL_TYPES[column.type], comment=column.description or None))
-    items += [
-        sa.Column(stamp, sa.TIMESTAMP(timezone=True), server_default=sa.func.now()) for stamp in table.stamps
-    ]
+    items += [sa.Column(stamp, sa.TIMESTAMP(timezone=True), server_default=sa.func.now()) for stamp in table.stamps]
     if table.key:
         items.append(
             # Two rows that both lack a version are the same row.

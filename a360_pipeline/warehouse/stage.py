@@ -10,13 +10,11 @@ from operator import itemgetter
 from typing import Any
 
 import psycopg
-import pyarrow as pa
-import pyarrow.csv
 from psycopg import sql
 
 from a360_pipeline.sections.model import Column, Row, Table, Type
 from a360_pipeline.warehouse.convert import CONVERTERS, BadValue, Text
-from a360_pipeline.warehouse.schema import ALL_TABLES
+from a360_pipeline.warehouse.tables import BY_NAME
 
 Connection = psycopg.Connection[Any]
 
@@ -88,11 +86,10 @@ def fields_of(table: Table) -> tuple[Field, ...]:
         for column in table.values
         if not column.source.startswith("@")
     ]
-    by_name = {each.name: each for each in ALL_TABLES}
     for reference in table.references:
         for parent_column, source in reference.on:
             if not source.startswith("@"):
-                parent: Column = by_name[reference.table].column(parent_column)
+                parent: Column = BY_NAME[reference.table].column(parent_column)
                 name = f"{reference.name}.{parent_column}"
                 own.append(Field(name, parent.type, source, None, reference.name in table.key))
     return tuple(own)
@@ -184,6 +181,9 @@ def copy_rows(
     connection: Connection, table: sql.Identifier, columns: Sequence[str], rows: Sequence[Sequence[Text]]
 ) -> None:
     """COPY, in CSV because there NULL and the empty text differ. Values are text that PostgreSQL casts."""
+    import pyarrow as pa  # noqa: PLC0415 - whoever only loads the definitions need not wait for it
+    import pyarrow.csv  # noqa: PLC0415
+
     arrays = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
     if not arrays:
         return

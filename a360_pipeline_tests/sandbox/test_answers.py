@@ -78,9 +78,7 @@ def test_tags_are_those_of_the_account(organization: Organization, clients: Clie
     assert code(error) == "TargetNotFoundException"
 
 
-def test_regions_are_listed_for_a_member_and_for_oneself(
-    organization: Organization, clients: Clients
-) -> None:
+def test_regions_are_listed_for_a_member_and_for_oneself(organization: Organization, clients: Clients) -> None:
     member = organization.accounts[3]
     listed = pages(clients.hub("account"), "list_regions", "Regions", AccountId=member.id)
     assert [len(page) for page in listed] == [10, 4]
@@ -91,18 +89,14 @@ def test_regions_are_listed_for_a_member_and_for_oneself(
     assert enabled == [{"RegionName": "us-east-1", "RegionOptStatus": "ENABLED_BY_DEFAULT"}]
 
 
-def test_the_management_account_is_asked_for_without_its_id(
-    organization: Organization, clients: Clients
-) -> None:
+def test_the_management_account_is_asked_for_without_its_id(organization: Organization, clients: Clients) -> None:
     client = clients.hub("account")
     with pytest.raises(ClientError) as error:
         client.get_contact_information(AccountId=organization.management.id)
     assert code(error) == "AccessDeniedException"
     assert "standalone context" in str(error.value)
     with pytest.raises(ClientError) as error:
-        clients.member(organization.accounts[1].id, "account").list_regions(
-            AccountId=organization.accounts[2].id
-        )
+        clients.member(organization.accounts[1].id, "account").list_regions(AccountId=organization.accounts[2].id)
     assert code(error) == "AccessDeniedException"
 
 
@@ -129,9 +123,7 @@ def test_a_missing_alternate_contact_is_an_error(organization: Organization, cli
         client.get_alternate_contact(AlternateContactType="SECURITY")
 
 
-def test_costs_by_account_and_service_add_up_over_all_pages(
-    organization: Organization, clients: Clients
-) -> None:
+def test_costs_by_account_and_service_add_up_over_all_pages(organization: Organization, clients: Clients) -> None:
     client = clients.hub("ce")
     asked: dict[str, Any] = {
         "TimePeriod": {"Start": "2026-11-18", "End": "2026-11-21"},
@@ -232,14 +224,10 @@ def test_keys_are_listed_and_described_as_they_are(clients: Clients, ours: Regio
             assert status["KeyRotationEnabled"] is key.key_rotation_enabled
 
 
-def test_a_multi_region_key_names_its_copies_from_both_ends(
-    organization: Organization, clients: Clients
-) -> None:
+def test_a_multi_region_key_names_its_copies_from_both_ends(organization: Organization, clients: Clients) -> None:
     shared = next(key for key in organization.management.regions[1].kms_keys if key.primary_region)
     ends = [
-        clients.hub("kms", region).describe_key(KeyId=shared.key_id)["KeyMetadata"][
-            "MultiRegionConfiguration"
-        ]
+        clients.hub("kms", region).describe_key(KeyId=shared.key_id)["KeyMetadata"]["MultiRegionConfiguration"]
         for region in ("us-east-1", "eu-central-2")
     ]
     assert [end["MultiRegionKeyType"] for end in ends] == ["PRIMARY", "REPLICA"]
@@ -288,9 +276,9 @@ def test_applications_say_what_they_know_and_no_more(clients: Clients, ours: Reg
                 break
             token = {"NextToken": answer["NextToken"]}
         true = [one for one in ours.applications if one.instance_id == instance.instance_id]
-        assert [
-            (one["Name"], one.get("Version"), one.get("Architecture"), one["Publisher"]) for one in entries
-        ] == [(one.name, one.version, one.architecture, one.publisher) for one in true]
+        assert [(one["Name"], one.get("Version"), one.get("Architecture"), one["Publisher"]) for one in entries] == [
+            (one.name, one.version, one.architecture, one.publisher) for one in true
+        ]
     nothing = client.list_inventory_entries(InstanceId=ours.instances[0].instance_id, TypeName="AWS:File")
     assert nothing["Entries"] == []
     with pytest.raises(client.exceptions.InvalidInstanceId):
@@ -304,7 +292,5 @@ def test_patches_that_are_not_installed_bear_the_epoch(clients: Clients, ours: R
     assert len(listed) > 1
     epoch = dt.datetime.fromtimestamp(0, dt.UTC)
     assert [(one["KBId"], one["State"], one["InstalledTime"]) for one in joined(listed)] == [
-        (one.kb_id, one.state, one.installed_time or epoch)
-        for one in ours.patches
-        if one.instance_id == instance_id
+        (one.kb_id, one.state, one.installed_time or epoch) for one in ours.patches if one.instance_id == instance_id
     ]

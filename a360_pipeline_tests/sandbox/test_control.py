@@ -214,9 +214,7 @@ def test_a_broken_ready_file_counts_as_none(settings: Settings, text: str) -> No
     assert control.status(settings).state == "down"
 
 
-def test_a_stand_in_that_dies_shows_the_end_of_its_log(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stand_in_that_dies_shows_the_end_of_its_log(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     fake(monkeypatch, "raise SystemExit('the reason')")
     with pytest.raises(SandboxError, match=r"(?s)ended before it was ready.*the reason"):
         control.up(settings)
@@ -239,9 +237,7 @@ def test_a_stand_in_that_is_never_ready_is_ended(
         pass
 
 
-def test_a_stand_in_that_hangs_is_named_and_not_replaced(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stand_in_that_hangs_is_named_and_not_replaced(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     control.up(settings)
     genuine = ready(settings)
     monkeypatch.setattr(control, "_ANSWER_SECONDS", 0.2)
@@ -276,9 +272,7 @@ def test_asked_ports_are_used(settings: Settings) -> None:
     assert state.endpoint_url == f"http://127.0.0.1:{ports[1]}"
 
 
-def test_the_proxy_of_the_environment_is_not_asked(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_proxy_of_the_environment_is_not_asked(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
     assert control.up(settings).state == "up"
 

@@ -101,9 +101,7 @@ def test_a_connection_outlives_a_refusal_that_left_the_body_unread(stand_in: Sta
     connection.close()
 
 
-def test_a_session_belongs_to_the_account_whose_role_was_assumed(
-    clients: Clients, accounts: list[str]
-) -> None:
+def test_a_session_belongs_to_the_account_whose_role_was_assumed(clients: Clients, accounts: list[str]) -> None:
     for account_id in accounts:
         identity = clients.member(account_id, "sts").get_caller_identity()
         assert identity["Account"] == account_id
@@ -128,10 +126,7 @@ def test_only_the_member_role_can_be_assumed(
     account_id = "123456789012" if account is None else accounts[account]
     code, status, message = refused(clients.assume, account_id=account_id, role=role, external_id=external_id)
     assert (code, status) == ("AccessDenied", 403)
-    assert (
-        f"is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::{account_id}:role/"
-        in message
-    )
+    assert f"is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::{account_id}:role/" in message
 
 
 def test_a_member_can_assume_no_role(clients: Clients, accounts: list[str]) -> None:
@@ -159,10 +154,7 @@ def test_a_wrong_parameter_fails_as_at_aws(clients: Clients) -> None:
     assert (code, status) == ("ValidationException", 400)
     assert "'MaxResults' must be at most 50" in message
     assert "MaxResults is not a integer" in refused(ssm.describe_instance_information, MaxResults="many")[2]
-    assert (
-        'Missing required parameter in input: "TypeName"'
-        in refused(ssm.list_inventory_entries, InstanceId="i")[2]
-    )
+    assert 'Missing required parameter in input: "TypeName"' in refused(ssm.list_inventory_entries, InstanceId="i")[2]
     account = clients.hub("account", parameter_validation=False)
     assert "must be one of" in refused(account.get_alternate_contact, AlternateContactType="LEGAL")[2]
     organizations = clients.hub("organizations", parameter_validation=False)
@@ -172,12 +164,8 @@ def test_a_wrong_parameter_fails_as_at_aws(clients: Clients) -> None:
 def test_a_misspelled_answer_is_caught_before_it_is_written(caplog: pytest.LogCaptureFixture) -> None:
     organization = Organization.seeded(seed=99, accounts=1, now=NOW, sizes=TINY)
     identities = Identities(organization, ROLE)
-    gateway = Gateway(
-        organization, identities, Faults(), {("kms", "ListKeys"): lambda *_: {"Keys": [{"KeyID": "x"}]}}
-    )
-    signed = (
-        f"AWS4-HMAC-SHA256 Credential={identities.hub_key.access_key_id}/20261122/us-east-1/kms/aws4_request"
-    )
+    gateway = Gateway(organization, identities, Faults(), {("kms", "ListKeys"): lambda *_: {"Keys": [{"KeyID": "x"}]}})
+    signed = f"AWS4-HMAC-SHA256 Credential={identities.hub_key.access_key_id}/20261122/us-east-1/kms/aws4_request"
     headers = {"Authorization": signed, "X-Amz-Target": "TrentService.ListKeys"}
     with caplog.at_level(logging.ERROR):
         answer = Client(gateway).post("/", data=b"{}", headers=headers)
@@ -236,9 +224,7 @@ def test_each_service_throttles_in_its_own_words(stand_in: StandIn, clients: Cli
     assert refused(clients.hub("account").list_regions)[:2] == ("TooManyRequestsException", 429)
 
 
-def test_retries_get_through_throttling(
-    stand_in: StandIn, clients: Clients, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_retries_get_through_throttling(stand_in: StandIn, clients: Clients, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("botocore.endpoint.time", SimpleNamespace(sleep=lambda _: None))
     before = control(stand_in, "calls")
     stand_in.faults.set(throttle_rate=0.4)
@@ -266,9 +252,7 @@ def test_a_denied_account_is_denied_what_was_named_and_no_more(
     assert clients.hub("kms").list_keys()["Keys"]
 
 
-def test_the_role_of_an_account_can_be_denied(
-    stand_in: StandIn, clients: Clients, accounts: list[str]
-) -> None:
+def test_the_role_of_an_account_can_be_denied(stand_in: StandIn, clients: Clients, accounts: list[str]) -> None:
     stand_in.faults.set(denied={accounts[1]: ["sts:AssumeRole"]})
     code, status, message = refused(clients.assume, account_id=accounts[1])
     assert (code, status) == ("AccessDenied", 403)
@@ -341,10 +325,7 @@ def test_an_inventory_configuration_goes_and_its_bucket_stays(clients: Clients) 
             Bucket=BUCKET, Id=name, InventoryConfiguration=configuration | {"Id": name}
         )
     assert (
-        s3.delete_bucket_inventory_configuration(Bucket=BUCKET, Id="first")["ResponseMetadata"][
-            "HTTPStatusCode"
-        ]
-        == 204
+        s3.delete_bucket_inventory_configuration(Bucket=BUCKET, Id="first")["ResponseMetadata"]["HTTPStatusCode"] == 204
     )
     left = s3.list_bucket_inventory_configurations(Bucket=BUCKET)["InventoryConfigurationList"]
     assert [one["Id"] for one in left] == ["second"]

@@ -116,9 +116,7 @@ def test_a_wrong_or_absent_password_is_refused(server: Server) -> None:
         psycopg.connect(f"postgresql://{server.user}@{address}", passfile="/dev/null")
 
 
-def test_the_password_is_in_no_repr_log_or_process_list_and_in_a_private_file(
-    server: Server, directory: Path
-) -> None:
+def test_the_password_is_in_no_repr_log_or_process_list_and_in_a_private_file(server: Server, directory: Path) -> None:
     secret = server.url().split(":")[2].split("@")[0]
     assert len(secret) >= 20
     assert secret not in repr(server)
@@ -134,9 +132,7 @@ def test_a_database_is_created_once_whatever_its_name(server: Server) -> None:
     assert query(server, "SELECT current_database()", name) == [(name,)]
 
 
-@pytest.mark.parametrize(
-    "text", ["", "garbage", "\udcff\n\n", "-1\n", "0\n/\n0\n5432\n", "1\n", "4194305\n/\n0\n1\n"]
-)
+@pytest.mark.parametrize("text", ["", "garbage", "\udcff\n\n", "-1\n", "0\n/\n0\n5432\n", "1\n", "4194305\n/\n0\n1\n"])
 def test_a_broken_or_stale_pid_file_neither_fools_status_nor_hinders_start(stopped: Path, text: str) -> None:
     pid_file(stopped).write_bytes(os.fsencode(text))
     assert postgres.status(stopped) is None
@@ -244,13 +240,8 @@ def test_concurrent_first_starts_of_two_processes_yield_one_server(tmp_path: Pat
 
 
 def test_the_server_outlives_its_starter_and_holds_no_pipe_of_it(stopped: Path) -> None:
-    code = (
-        "import sys, pathlib; from a360_pipeline.sandbox import postgres;"
-        "postgres.start(pathlib.Path(sys.argv[1]))"
-    )
-    done = subprocess.run(
-        [sys.executable, "-c", code, str(stopped)], capture_output=True, timeout=60, check=True
-    )
+    code = "import sys, pathlib; from a360_pipeline.sandbox import postgres;postgres.start(pathlib.Path(sys.argv[1]))"
+    done = subprocess.run([sys.executable, "-c", code, str(stopped)], capture_output=True, timeout=60, check=True)
     assert (done.stdout, done.stderr) == (b"", b"")
     server = postgres.status(stopped)
     assert server is not None
@@ -308,9 +299,7 @@ def test_a_user_without_a_name_is_told_so(tmp_path: Path, monkeypatch: pytest.Mo
 
 @pytest.mark.skipif(not AS_ROOT, reason="only root needs a place outside of the sandbox's directory")
 class TestAsRoot:
-    def test_the_cluster_is_out_of_reach_and_the_server_is_nobody(
-        self, server: Server, directory: Path
-    ) -> None:
+    def test_the_cluster_is_out_of_reach_and_the_server_is_nobody(self, server: Server, directory: Path) -> None:
         data = pid_file(directory).parent
         assert (data.owner(), data.stat().st_mode & 0o777) == ("nobody", 0o700)
         assert (data.parent.owner(), data.parent.stat().st_mode & 0o777) == ("root", 0o711)

@@ -20,9 +20,7 @@ REGIONS = sorted(
 )
 
 accounts = st.text("0123456789", min_size=12, max_size=12)
-keys = st.builds(
-    SnapshotKey, accounts, st.sampled_from([GLOBAL, *REGIONS]), st.dates(), st.sampled_from(INTERVALS)
-)
+keys = st.builds(SnapshotKey, accounts, st.sampled_from([GLOBAL, *REGIONS]), st.dates(), st.sampled_from(INTERVALS))
 
 
 @given(keys)

@@ -8,9 +8,15 @@ import psycopg
 
 from a360_pipeline.warehouse.migrate import view_files
 
-OF_THE_LOAD = {"id", "account_id", "product_id", "cost_report_id", "instance_id", "ii_id", "ii_account_id"} | {
-    "created_at", "updated_at", "ii_created_at"
-}
+OF_THE_LOAD = {
+    "id",
+    "account_id",
+    "product_id",
+    "cost_report_id",
+    "instance_id",
+    "ii_id",
+    "ii_account_id",
+} | {"created_at", "updated_at", "ii_created_at"}
 CONTEXT = {"account_context"}
 
 

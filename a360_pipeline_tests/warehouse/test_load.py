@@ -59,7 +59,8 @@ elif point == "after the commit":
 elif point == "between copying and deleting":
     s3.delete_object = die_at(2, s3.delete_object)
 store = SnapshotStore.of(settings, s3)
-loading.load(store, settings.database_url.get_secret_value(), sorted(store.waiting()), batch_files=2, batch_bytes=10**9)
+url = settings.database_url.get_secret_value()
+loading.load(store, url, sorted(store.waiting()), batch_files=2, batch_bytes=10**9)
 """
 
 
@@ -112,22 +113,29 @@ def test_every_entity_of_the_fields_snapshots_is_there_once(
     assert one(connection, "SELECT sum(cost)::float8 FROM view_acct_serv WHERE account = '461768067441'") == (
         pytest.approx(138.4750864362)
     )
-    assert one(connection, "SELECT min(n), max(n) FROM (SELECT count(*) n FROM inventory_applications "
-               "GROUP BY instance_id) per_instance") == (20, 20)
+    assert one(
+        connection,
+        "SELECT min(n), max(n) FROM (SELECT count(*) n FROM inventory_applications GROUP BY instance_id) per_instance",
+    ) == (20, 20)
 
 
 def test_sections_that_nothing_reads_yet_are_counted_by_name(
     run: Callable[..., LoadResult], field_snapshots: list[str], connection: psycopg.Connection[Any]
 ) -> None:
     assert run().not_taken["service_resources"] == 204
-    ledger = one(connection, f"SELECT not_taken FROM load_ledger WHERE key = 'data/{ACCOUNT}/us-east-1/2026-03-02_DAILY.json'")
+    ledger = one(
+        connection,
+        f"SELECT not_taken FROM load_ledger WHERE key = 'data/{ACCOUNT}/us-east-1/2026-03-02_DAILY.json'",
+    )
     assert ledger["service_resources"] == 51
     assert ledger["security.security_hub"] == 1
     assert "security.kms" not in ledger
 
 
 def test_loading_again_changes_nothing_but_ledgers(
-    run: Callable[..., LoadResult], store: SnapshotStore, field_snapshots: list[str],
+    run: Callable[..., LoadResult],
+    store: SnapshotStore,
+    field_snapshots: list[str],
     connection: psycopg.Connection[Any],
 ) -> None:
     run()
@@ -143,7 +151,9 @@ def test_loading_again_changes_nothing_but_ledgers(
 
 
 def test_bad_objects_go_to_quarantine_with_a_reason_and_their_neighbors_load(
-    run: Callable[..., LoadResult], store: SnapshotStore, field_snapshots: list[str],
+    run: Callable[..., LoadResult],
+    store: SnapshotStore,
+    field_snapshots: list[str],
     connection: psycopg.Connection[Any],
 ) -> None:
     """R34, R35, R36."""
@@ -152,7 +162,10 @@ def test_bad_objects_go_to_quarantine_with_a_reason_and_their_neighbors_load(
         f"data/{ACCOUNT}/eu-west-3/2026-03-02_DAILY.json": (b"", "it is empty"),
         f"data/{ACCOUNT}/eu-north-1/2026-03-02_DAILY.json": (b"[]", "a list, where an object is expected"),
         f"data/{ACCOUNT}/us-west-1/2026-03-02_DAILY.json": (b'{"cost": {}}', "no account.account_id"),
-        f"data/{ACCOUNT}/us-west-2/2026-03-02_DAILY.json": (snapshot("461768067441"), "its name says 856763896160"),
+        f"data/{ACCOUNT}/us-west-2/2026-03-02_DAILY.json": (
+            snapshot("461768067441"),
+            "its name says 856763896160",
+        ),
         "data/notes.txt": (b"hello", "its name is 'notes.txt'"),
     }
     for key, (body, _) in bad.items():
@@ -183,11 +196,15 @@ def test_a_bad_row_is_set_apart_whole_and_makes_its_section_partial(
     )
     assert run().rejected == 1
     assert one(connection, "SELECT array_agg(arn) FROM kms_keys") == [good["arn"]]
-    assert one(connection, "SELECT \"row\", reason FROM rejected_rows") == (
-        bad, "enabled: 'perhaps' is neither true nor false"
+    assert one(connection, 'SELECT "row", reason FROM rejected_rows') == (
+        bad,
+        "enabled: 'perhaps' is neither true nor false",
     )
     assert one(connection, "SELECT status, rows, rows_loaded, rows_rejected FROM coverage WHERE section = 'kms'") == (
-        "partial", 2, 1, 1
+        "partial",
+        2,
+        1,
+        1,
     )
 
 
@@ -195,7 +212,10 @@ def test_rows_without_a_parent_and_rows_that_contradict_each_other_are_rejected_
     run: Callable[..., LoadResult], store: SnapshotStore, connection: psycopg.Connection[Any]
 ) -> None:
     inventory = {
-        "instances": [{"instance_id": "i-1", "platform": "Linux"}, {"instance_id": "i-1", "platform": "Windows"}],
+        "instances": [
+            {"instance_id": "i-1", "platform": "Linux"},
+            {"instance_id": "i-1", "platform": "Windows"},
+        ],
         "applications": [
             {"instance_id": "i-1", "name": "vim", "version": None},
             {"instance_id": "i-1", "name": "vim", "version": None},
@@ -211,8 +231,10 @@ def test_rows_without_a_parent_and_rows_that_contradict_each_other_are_rejected_
     reasons = dict(connection.execute("SELECT table_name, reason FROM rejected_rows").fetchall())
     assert "same key" in reasons["inventory_instances"]
     assert reasons["inventory_applications"] == "no row of inventory_instances in this account and region is i-2"
-    assert one(connection, "SELECT rows, rows_loaded, rows_rejected, rows_repeated FROM coverage "
-               "WHERE section = 'inventory'") == (5, 2, 2, 1)
+    assert one(
+        connection,
+        "SELECT rows, rows_loaded, rows_rejected, rows_repeated FROM coverage WHERE section = 'inventory'",
+    ) == (5, 2, 2, 1)
 
 
 def test_an_account_with_a_bad_attribute_keeps_its_facts(
@@ -231,8 +253,15 @@ def test_of_two_regions_that_tell_the_account_differently_one_wins_as_a_whole(
     run: Callable[..., LoadResult], store: SnapshotStore, connection: psycopg.Connection[Any]
 ) -> None:
     """R9: never a union of what two regions say of the same account."""
+
     def service(name: str) -> dict[str, Any]:
-        return {"service": name, "usage_types": "Aggregated", "date_from": "2026-03-01", "date_to": "2026-03-02", "cost": 1}
+        return {
+            "service": name,
+            "usage_types": "Aggregated",
+            "date_from": "2026-03-01",
+            "date_to": "2026-03-02",
+            "cost": 1,
+        }
 
     logs = {"service_status": "Pass"}
     for region, names in {"us-east-1": ("A", "B"), "eu-west-1": ("B", "C")}.items():
@@ -247,8 +276,17 @@ def test_of_two_regions_that_tell_the_account_differently_one_wins_as_a_whole(
 def test_a_failed_listing_does_not_replace_one_that_came(
     run: Callable[..., LoadResult], store: SnapshotStore, connection: psycopg.Connection[Any]
 ) -> None:
-    first = {"service": "A", "usage_types": "x", "date_from": "2026-03-01", "date_to": "2026-03-02", "cost": 1}
-    store.put(f"data/{ACCOUNT}/us-east-1/2026-03-02_DAILY.json", snapshot(service=[first], logs={"service_status": "Pass"}))
+    first = {
+        "service": "A",
+        "usage_types": "x",
+        "date_from": "2026-03-01",
+        "date_to": "2026-03-02",
+        "cost": 1,
+    }
+    store.put(
+        f"data/{ACCOUNT}/us-east-1/2026-03-02_DAILY.json",
+        snapshot(service=[first], logs={"service_status": "Pass"}),
+    )
     run()
     store.put(
         f"data/{ACCOUNT}/us-west-2/2026-03-02_DAILY.json",
@@ -257,7 +295,8 @@ def test_a_failed_listing_does_not_replace_one_that_came(
     run()
     assert one(connection, "SELECT count(*) FROM services") == 1
     assert one(connection, "SELECT status, snapshot_key FROM coverage WHERE section = 'service'") == (
-        "ok", f"data/{ACCOUNT}/us-east-1/2026-03-02_DAILY.json"
+        "ok",
+        f"data/{ACCOUNT}/us-east-1/2026-03-02_DAILY.json",
     )
 
 
@@ -273,7 +312,10 @@ def test_with_the_database_down_nothing_moves_and_the_next_run_loads_all(
 
 
 def test_a_database_that_goes_away_in_the_middle_of_a_batch_loses_nothing(
-    run: Callable[..., LoadResult], store: SnapshotStore, field_snapshots: list[str], monkeypatch: pytest.MonkeyPatch,
+    run: Callable[..., LoadResult],
+    store: SnapshotStore,
+    field_snapshots: list[str],
+    monkeypatch: pytest.MonkeyPatch,
     connection: psycopg.Connection[Any],
 ) -> None:
     merge = batch.merge
@@ -317,7 +359,7 @@ def test_a_loader_killed_anywhere_and_run_again_ends_like_one_undisturbed(
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     run()
     assert keys(store, "data/") == []
-    assert len([key for key in keys(store, "loaded/")]) == 4
+    assert len(keys(store, "loaded/")) == 4
     disturbed = contents(connection)
 
     for key in (*field_snapshots, f"data/{ACCOUNT}/eu-west-3/2026-03-02_DAILY.json"):
@@ -351,7 +393,11 @@ def test_two_loaders_at_once_end_like_one(
     for thread in threads:
         thread.join()
     assert sorted(key for result in results for key in result.loaded) == sorted(field_snapshots)
-    assert one(connection, "SELECT count(*), min(attempts), max(attempts) FROM load_ledger") in ((4, 1, 1), (4, 1, 2), (4, 2, 2))
+    assert one(connection, "SELECT count(*), min(attempts), max(attempts) FROM load_ledger") in (
+        (4, 1, 1),
+        (4, 1, 2),
+        (4, 2, 2),
+    )
     assert one(connection, "SELECT count(*) FROM inventory_applications") == 960
     assert keys(store, "data/") == []
 
@@ -371,7 +417,9 @@ def test_an_object_that_its_sender_replaced_meanwhile_is_not_moved_away(
 
 
 def test_a_move_that_fails_is_told_and_made_good_by_the_next_run(
-    run: Callable[..., LoadResult], store: SnapshotStore, monkeypatch: pytest.MonkeyPatch,
+    run: Callable[..., LoadResult],
+    store: SnapshotStore,
+    monkeypatch: pytest.MonkeyPatch,
     connection: psycopg.Connection[Any],
 ) -> None:
     """R39."""

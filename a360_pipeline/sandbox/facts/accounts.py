@@ -139,6 +139,4 @@ def opt_status(regions: tuple[str, ...], disabled: frozenset[str]) -> tuple[tupl
     """The opt status of each region: the first is one of AWS's defaults, the others were opted into."""
     ours = [(region, "ENABLED" if place else "ENABLED_BY_DEFAULT") for place, region in enumerate(regions)]
     listed = [(region, "DISABLED" if region in disabled else status) for region, status in ours]
-    return tuple(
-        sorted(listed + [(region, "DISABLED") for region in OPT_IN_REGIONS if region not in regions])
-    )
+    return tuple(sorted(listed + [(region, "DISABLED") for region in OPT_IN_REGIONS if region not in regions]))

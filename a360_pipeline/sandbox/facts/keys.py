@@ -23,18 +23,14 @@ def keys(
     peculiar = [
         _signing(plain[0]) if plain else None,
         _pending_deletion(plain[1], now) if count > 1 else None,
-        replace(plain[2], enabled=False, key_state="Disabled", key_rotation_enabled=False)
-        if count > 2
-        else None,
+        replace(plain[2], enabled=False, key_state="Disabled", key_rotation_enabled=False) if count > 2 else None,
         *(_managed(key, service) for key, service in zip(plain[3:], MANAGED_FOR, strict=False)),
     ]
     chosen = [key for key in peculiar if key is not None]
     return tuple(sorted([*chosen, *plain[len(chosen) :]], key=lambda key: key.key_id))
 
 
-def multi_region_keys(
-    seed: int, account_id: str, regions: tuple[str, ...], settled: dt.datetime
-) -> dict[str, Key]:
+def multi_region_keys(seed: int, account_id: str, regions: tuple[str, ...], settled: dt.datetime) -> dict[str, Key]:
     """One key that lives under one id in the account's first two regions, by region."""
     if len(regions) < 2:
         return {}
@@ -94,6 +90,4 @@ def _pending_deletion(key: Key, now: dt.datetime) -> Key:
 
 def _managed(key: Key, service: str) -> Key:
     # AWS rotates its own keys every year and nobody can turn that off.
-    return replace(
-        key, description=f"Default key for {service}", key_manager="AWS", key_rotation_enabled=True
-    )
+    return replace(key, description=f"Default key for {service}", key_manager="AWS", key_rotation_enabled=True)

@@ -38,11 +38,7 @@ def _instance(rng: random.Random, place: int, settled: dt.datetime, now: dt.date
     ours = place % 8 == 7
     lost = place % 9 == 5
     platform, version = rng.choice(WINDOWS if windows else LINUX)
-    seen = (
-        before(rng, now - dt.timedelta(days=2), 60)
-        if lost
-        else now - dt.timedelta(seconds=rng.randrange(300))
-    )
+    seen = before(rng, now - dt.timedelta(days=2), 60) if lost else now - dt.timedelta(seconds=rng.randrange(300))
     ran = seen - dt.timedelta(minutes=rng.randrange(1, 1800))
     status = rng.choice(ASSOCIATION)
     agent = rng.choice(AGENTS)
@@ -85,9 +81,7 @@ def _version(rng: random.Random) -> str:
     return f"{rng.randrange(1, 30)}.{rng.randrange(20)}.{rng.randrange(400)}"
 
 
-def _application(
-    rng: random.Random, instance: Instance, name: str, version: str, settled: dt.datetime
-) -> Application:
+def _application(rng: random.Random, instance: Instance, name: str, version: str, settled: dt.datetime) -> Application:
     publisher = software.PROGRAMS[instance.platform_type][name]
     windows = instance.platform_type == "Windows"
     named_twice = name == software.IN_TWO_VERSIONS[instance.platform_type]
