@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -87,12 +88,11 @@ class Settings(BaseSettings):
     @field_validator("database_url", "dagster_database_url")
     @classmethod
     def _is_postgresql(cls, value: SecretStr | None) -> SecretStr | None:
-        if value is not None and PostgresDsn(value.get_secret_value()).scheme not in (
-            "postgresql",
-            "postgres",
-        ):
-            raise ValueError("postgresql://user:password@host:port/database is expected")
-        return value
+        # Its own message would show the secret.
+        with suppress(ValidationError):
+            if value is None or PostgresDsn(value.get_secret_value()).scheme in ("postgresql", "postgres"):
+                return value
+        raise ValueError("postgresql://user:password@host:port/database is expected")
 
     @model_validator(mode="after")
     def _prefixes_apart(self) -> Settings:
@@ -121,7 +121,10 @@ class Settings(BaseSettings):
             return sources
         home = Path(said.get("home", cls.model_fields["home"].default))
         sandbox = home / "sandbox" / SANDBOX_SETTINGS_FILE
-        return (*sources, JsonConfigSettingsSource(settings_cls, json_file=sandbox))
+        try:
+            return (*sources, JsonConfigSettingsSource(settings_cls, json_file=sandbox))
+        except (OSError, TypeError, ValueError) as error:
+            raise SettingsError(f"{sandbox}, which the sandbox wrote, holds no settings: {error}") from None
 
 
 def load_settings(**overrides: Any) -> Settings:
@@ -137,10 +140,9 @@ def _explain(problem: Any) -> str:
     if name not in Settings.model_fields:
         return problem["msg"].removeprefix("Value error, ")
     field = Settings.model_fields[name]
-    secret = "SecretStr" in str(field.annotation)
-    shown = "(hidden)" if secret else repr(problem["input"])
-    expected = "postgresql://user:password@host:port/database is expected" if secret else problem["msg"]
-    return f"A360_{name.upper()} is {shown}: {expected.removeprefix('Value error, ')}. {field.description}"
+    shown = "(hidden)" if "SecretStr" in str(field.annotation) else repr(problem["input"])
+    expected = problem["msg"].removeprefix("Value error, ")
+    return f"A360_{name.upper()} is {shown}: {expected}. {field.description}"
 
 
 def settings_table() -> str:

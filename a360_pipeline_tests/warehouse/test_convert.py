@@ -50,7 +50,7 @@ decimals = st.decimals(allow_nan=False, allow_infinity=False) | st.sampled_from(
     ]
 )
 integers = st.integers() | st.sampled_from([0, -1, MAX_BIGINT, -MAX_BIGINT, MAX_BIGINT - 1, 10**4299, -(10**400)])
-offsets = st.timedeltas(dt.timedelta(hours=-23, minutes=-59), dt.timedelta(hours=23, minutes=59))
+offsets = st.integers(-86_399, 86_399).map(lambda seconds: dt.timedelta(seconds=seconds))
 instants = st.datetimes(dt.datetime(1, 1, 2), dt.datetime(9999, 12, 30), timezones=offsets.map(dt.timezone))
 lookalikes = st.one_of(
     st.sampled_from(
@@ -129,7 +129,7 @@ def test_whatever_json_holds_is_taken_by_the_server_or_refused_by_the_converter(
 ) -> None:
     """R14, R15: no row vanishes and none breaks its batch: what cannot be stored has a reason."""
     good = [one for value in values if (one := converted(column_type, value)) is not None]
-    assert None not in stored(connection, column_type, good)
+    assert not any(stored(connection, column_type, good, "value IS NULL"))
 
 
 @pytest.mark.parametrize("column_type", sorted(set(Type) - {Type.JSONB}))
