@@ -55,7 +55,7 @@ class Effort:
         return Effort(*(getattr(self, f.name) - getattr(earlier, f.name) for f in fields(self)))
 
 
-def _figure(wire: Mapping[str, Any], name: str, kind: type[int] | type[float]) -> Any:
+def _figure(wire: Mapping[str, Any], name: str, kind: type[Any]) -> Any:
     value = wire.get(name)
     if value is None:
         return kind(0)

@@ -137,11 +137,11 @@ def load_settings(**overrides: Any) -> Settings:
 
 def _explain(problem: Any) -> str:
     name = str(problem["loc"][0]) if problem["loc"] else ""
+    expected: str = problem["msg"].removeprefix("Value error, ")
     if name not in Settings.model_fields:
-        return problem["msg"].removeprefix("Value error, ")
+        return expected
     field = Settings.model_fields[name]
     shown = "(hidden)" if "SecretStr" in str(field.annotation) else repr(problem["input"])
-    expected = problem["msg"].removeprefix("Value error, ")
     return f"A360_{name.upper()} is {shown}: {expected}. {field.description}"
 
 

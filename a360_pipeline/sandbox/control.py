@@ -220,7 +220,8 @@ def _start(directory: Path, command: list[str], wanted: dict[str, Any], port: in
         tail = log.read_bytes()[offset:].decode(errors="replace")[-2000:].strip()
         raise SandboxError(f"The AWS stand-in {problem}. The end of its log, {log}:\n{tail}")
     except BaseException:
-        process.terminate()
+        # Not SIGTERM, which may be ignored by inheritance: from runuser, for one.
+        process.kill()
         raise
 
 

@@ -20,6 +20,7 @@ NESTED = frozenset({"security"})
 """Top-level objects that hold a section under each of their names."""
 # Whatever walks a snapshot calls itself a few times a level, and Python stops at a thousand.
 MAX_DEPTH = 100
+CONTAINERS = frozenset({dict, list})
 TOO_DEEP = "its JSON is nested too deeply to be a snapshot"
 
 
@@ -56,8 +57,7 @@ def facts(table: Table, payload: Payload) -> Iterator[Row]:
     try:
         for row in table.rows(payload):
             if not isinstance(row, Mapping):
-                kind = type(row).__name__
-                raise BadSnapshot(f"a row of {table.name} is {kind}, where an object is expected")
+                raise BadSnapshot(f"a row of {table.name} is {type(row).__name__}, where an object is expected")
             if row:
                 yield row
     except (AttributeError, TypeError) as error:
@@ -124,7 +124,7 @@ def _check_depth(content: dict[str, Any]) -> None:
     level: list[Any] = [content]
     for _ in range(MAX_DEPTH):
         inside = chain.from_iterable(outer.values() if type(outer) is dict else outer for outer in level)
-        level = [inner for inner in inside if type(inner) in (dict, list)]
+        level = [inner for inner in inside if type(inner) in CONTAINERS]
         if not level:
             return
     raise BadSnapshot(TOO_DEEP)

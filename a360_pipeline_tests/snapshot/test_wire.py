@@ -423,7 +423,7 @@ def test_a_section_of_another_shape_is_failed_with_the_reason_and_its_neighbors_
 @pytest.mark.parametrize("name", ["service", "kms", "cost"])
 def test_an_empty_object_is_no_row(name: str) -> None:
     """R24: a row of nothing but NULLs would be an invented fact."""
-    payload = {} if name == "cost" else [{}, {}]
+    payload: Any = {} if name == "cost" else [{}, {}]
     assert read(with_payload(name, payload)).coverage[name] == SectionCoverage(Status.EMPTY)
 
 

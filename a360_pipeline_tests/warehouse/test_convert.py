@@ -51,7 +51,10 @@ decimals = st.decimals(allow_nan=False, allow_infinity=False) | st.sampled_from(
 )
 integers = st.integers() | st.sampled_from([0, -1, MAX_BIGINT, -MAX_BIGINT, MAX_BIGINT - 1, 10**4299, -(10**400)])
 offsets = st.integers(-86_399, 86_399).map(lambda seconds: dt.timedelta(seconds=seconds))
-instants = st.datetimes(dt.datetime(1, 1, 2), dt.datetime(9999, 12, 30), timezones=offsets.map(dt.timezone))
+# Hypothesis puts the zone to them, and a day is room for the widest of offsets.
+FIRST = dt.datetime.min + dt.timedelta(days=1)  # noqa: DTZ901
+LAST = dt.datetime.max - dt.timedelta(days=1)  # noqa: DTZ901
+instants = st.datetimes(FIRST, LAST, timezones=offsets.map(dt.timezone))
 lookalikes = st.one_of(
     st.sampled_from(
         [

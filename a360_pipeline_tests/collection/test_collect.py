@@ -1,0 +1,156 @@
+"""Collecting: whatever happens to a section is in the coverage, and nothing else suffers from it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from a360_pipeline.aws.accounts import Account, discover_accounts
+from a360_pipeline.aws.sessions import AccountSession, Sessions
+from a360_pipeline.collection import collect as collecting
+from a360_pipeline.collection.collect import Collected, collect_accounts
+from a360_pipeline.coverage import Status
+from a360_pipeline.sandbox.aws import StandIn
+from a360_pipeline.sections.registry import SECTIONS
+from a360_pipeline.settings import Settings
+from a360_pipeline.snapshot.store import SnapshotStore
+from a360_pipeline.snapshot.wire import read_snapshot
+
+TODAY = dt.datetime.now(dt.UTC).date()
+
+Collect = Callable[..., dict[str, Collected]]
+
+
+@pytest.fixture
+def accounts(sessions: Sessions) -> list[Account]:
+    return discover_accounts(sessions.hub())
+
+
+@pytest.fixture
+def collect(sessions: Sessions, store: SnapshotStore, settings: Settings, accounts: list[Account]) -> Collect:
+    """Collects the first account; returns what came, by region."""
+
+    def run(run_date: dt.date = TODAY, store: SnapshotStore = store) -> dict[str, Collected]:
+        found = collect_accounts(
+            sessions, store, accounts[:1], run_date=run_date, today=TODAY, regions=settings.regions, threads=4
+        )
+        return {each.snapshot.key.region: each for each in found}
+
+    return run
+
+
+def statuses(collected: Collected) -> dict[str, str]:
+    return {name: str(covered.status) for name, covered in collected.snapshot.coverage.items()}
+
+
+def test_discovery_knows_tags_and_which_regions_are_enabled(accounts: list[Account], stand_in: StandIn) -> None:
+    truth = {account.id: account for account in stand_in.organization.accounts}
+    assert [account.id for account in accounts] == sorted(truth)
+    for account in accounts:
+        assert account.name == truth[account.id].name
+        assert account.tags == dict(truth[account.id].tags)
+        assert account.joined_timestamp == truth[account.id].joined_timestamp
+        enabled = {name for name, status in truth[account.id].opt_status if status.startswith("ENABLED")}
+        assert {name for name, is_enabled in account.regions.items() if is_enabled} == enabled
+
+
+def test_what_is_stored_is_what_was_collected(collect: Collect, store: SnapshotStore) -> None:
+    for each in collect().values():
+        assert each.stored_as is not None
+        body = store.get(each.stored_as)
+        assert body is not None
+        stored = read_snapshot(store.path(each.stored_as), body)
+        assert stored.is_ours
+        assert {n: (c.status, c.rows) for n, c in stored.coverage.items()} == {
+            n: (c.status, c.rows) for n, c in each.snapshot.coverage.items()
+        }
+
+
+def test_account_wide_facts_are_in_the_global_snapshot_alone(collect: Collect) -> None:
+    found = collect()
+    assert set(found) == {"Global", "us-east-1", "eu-central-2"}
+    assert set(statuses(found["Global"])) == {"account", "cost", "service"}
+    assert set(statuses(found["us-east-1"])) == {"kms", "inventory"}
+    assert "cost" not in found["us-east-1"].snapshot.content
+    assert "contact_info" not in found["us-east-1"].snapshot.content["account"]
+
+
+def test_a_past_day_gets_what_aws_still_knows_and_no_relabelled_now(collect: Collect) -> None:
+    """S23."""
+    found = collect(run_date=TODAY - dt.timedelta(days=3))
+    assert statuses(found["Global"]) == {"account": "failed", "cost": "ok", "service": "ok"}
+    assert statuses(found["us-east-1"]) == {"kms": "failed", "inventory": "failed"}
+    assert "snapshot-only" in str(found["us-east-1"].snapshot.coverage["kms"].message)
+    assert "security" not in found["us-east-1"].snapshot.content
+    assert found["Global"].snapshot.content["cost"]["period"]["end"] == str(TODAY - dt.timedelta(days=3))
+
+
+def test_one_denied_part_makes_its_section_partial_and_keeps_the_rest(
+    collect: Collect, stand_in: StandIn, accounts: list[Account]
+) -> None:
+    """S4, S5."""
+    stand_in.faults.set(denied={accounts[0].id: ["ssm:DescribeInstancePatches", "kms:GetKeyRotationStatus"]})
+    found = collect()["us-east-1"]
+    inventory, kms = found.snapshot.coverage["inventory"], found.snapshot.coverage["kms"]
+    assert (inventory.status, kms.status) == (Status.PARTIAL, Status.PARTIAL)
+    assert "patches of " in str(inventory.message)
+    assert "AccessDenied" in str(inventory.message)
+    content = found.snapshot.content
+    truth = stand_in.organization.region(accounts[0].id, "us-east-1")
+    assert len(content["inventory"]["instances"]) == len(truth.instances)
+    assert content["inventory"]["patches"] == []
+    assert {key["key_rotation_enabled"] for key in content["security"]["kms"]} == {None}, "S12: unknown is not TRUE"
+
+
+def test_a_denied_listing_is_denied_and_its_neighbor_is_not(
+    collect: Collect, stand_in: StandIn, accounts: list[Account]
+) -> None:
+    stand_in.faults.set(denied={accounts[0].id: ["kms:ListKeys"]})
+    assert statuses(collect()["us-east-1"]) == {"kms": "denied", "inventory": "ok"}
+
+
+def test_our_own_bug_is_a_failed_section_not_a_failed_run(collect: Collect, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stumble(_aws: AccountSession, _window: Any) -> Any:
+        raise KeyError("Arn")
+
+    monkeypatch.setitem(SECTIONS, "kms", replace(SECTIONS["kms"], collect=stumble))
+    found = collect()["us-east-1"]
+    assert statuses(found) == {"kms": "failed", "inventory": "ok"}
+    assert found.snapshot.coverage["kms"].message == "bug: KeyError: 'Arn'"
+
+
+def test_a_snapshot_that_cannot_be_written_says_so(collect: Collect, store: SnapshotStore) -> None:
+    """S7."""
+    for each in collect(store=replace(store, bucket="a360-elsewhere")).values():
+        assert each.stored_as is None
+        assert "could not be written" in str(each.error)
+        assert "NoSuchBucket" in str(each.error)
+
+
+def test_the_effort_of_an_organizations_question_is_counted_once(
+    sessions: Sessions, store: SnapshotStore, settings: Settings, accounts: list[Account]
+) -> None:
+    """S28: Cost Explorer bills by request, whatever the number of accounts and regions."""
+    found = collect_accounts(
+        sessions, store, accounts, run_date=TODAY, today=TODAY, regions=settings.regions, threads=4
+    )
+    paid = [covered.effort.paid_calls for each in found for covered in each.snapshot.coverage.values()]
+    assert sum(paid) == 2
+
+
+def test_snapshots_are_encrypted_with_the_key_of_the_settings(collect: Collect, store: SnapshotStore) -> None:
+    key = "arn:aws:kms:us-east-1:111122223333:key/a"
+    stored = collect(store=replace(store, kms_key_id=key))["Global"].stored_as
+    head = store.s3.head_object(Bucket=store.bucket, Key=stored)
+    assert (head["ServerSideEncryption"], head["SSEKMSKeyId"]) == ("aws:kms", key)
+
+
+def test_long_lists_of_failed_parts_are_told_in_short() -> None:
+    covered = collecting._judge(
+        SECTIONS["kms"], [], [f"key {number}: denied" for number in range(5)], collecting.Effort()
+    )
+    assert covered.message == "key 0: denied; key 1: denied; key 2: denied; and 2 more"
