@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -114,7 +115,9 @@ class Kept(StrEnum):
     """What a later snapshot does to what an earlier one said."""
 
     CURRENT = "current"
-    """The newest facts stand: rows are updated in place."""
+    """A listing of what is: rows are updated in place, and what a complete listing leaves out is retired."""
+    DELTA = "delta"
+    """What is new or changed: rows are updated in place and closed by their own status alone."""
     DATED = "dated"
     """Each day has its own rows; the set of a day is replaced as a whole."""
     ADDED = "added"
@@ -126,7 +129,7 @@ def whole(payload: Payload) -> Iterable[Row]:
     return payload if isinstance(payload, list) else (payload,)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """A warehouse table, declared once: DDL, staging, upsert and docs derive from it."""
 
@@ -138,9 +141,23 @@ class Table:
     frames: bool = False
     """True for what every snapshot says of its account, whatever its region: it frames the facts."""
     rows: Callable[[Payload], Iterable[Row]] = whole
+    ignored: tuple[str, ...] = ()
+    """Fields of a row that need no column, because another field or column says the same."""
     set_of: tuple[str, ...] = ()
     """DATED only: the columns that name the set which a newer snapshot replaces as a whole."""
     stamps: tuple[str, ...] = ("created_at", "updated_at")
+
+    @property
+    def has_history(self) -> bool:
+        """Whether rows say when they were first and last seen, and when they were retired."""
+        return self.kept in (Kept.CURRENT, Kept.DELTA)
+
+    @cached_property
+    def known_fields(self) -> frozenset[str]:
+        """The fields of a row that something is made of; any other is counted in the load ledger."""
+        named = [column.source for column in self.values]
+        named += [source for reference in self.references for _, source in reference.on]
+        return frozenset(name.partition(".")[0] for name in named) | frozenset(self.ignored)
 
     @property
     def references(self) -> tuple[Reference, ...]:
@@ -173,5 +190,7 @@ class Section:
     """Account and region scope: the payload of one account (and region)."""
     collect_all: Callable[[AccountSession, Window, Sequence[Account]], AccountRows] | None = None
     """Organization scope: the payloads of all accounts, by account id, asked at once."""
+    parts: tuple[str, ...] = ()
+    """For a payload that is an object holding lists: the names of those that tables are filled from."""
     status_field: str | None = None
     """The prefix of this section's status in the `logs` of senders in the field."""
