@@ -6,57 +6,27 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import asdict
-from functools import wraps
+from datetime import datetime
 from typing import Any
 
 import click
 from rich.console import Console
 
-from a360_pipeline.gaps import GapsError
+from a360_pipeline.report.command import (
+    Refused,
+    as_json,
+    explained,
+    on_a_warehouse,
+    said,
+    sandbox_options,
+    shown_progress,
+    tell,
+)
 from a360_pipeline.settings import Settings, SettingsError, load_settings
-from a360_pipeline.warehouse.connection import WarehouseUnavailable, connect, database_url
+from a360_pipeline.warehouse.connection import connect, database_url
 
 UI_PORT = 3000
-
-said = Console(stderr=True, highlight=False, soft_wrap=True)
-"""What is said while working. What a command answers goes to stdout."""
-
-
-def tell(line: str) -> None:
-    said.print(f"  {line}", style="dim", markup=False)
-
-
-def people_can_read(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Turns the errors a person can do something about into one message and exit code 1."""
-
-    @wraps(command)
-    def wrapped(*arguments: Any, **options: Any) -> Any:
-        try:
-            return command(*arguments, **options)
-        except (SettingsError, GapsError, WarehouseUnavailable) as error:
-            raise click.ClickException(str(error)) from error
-        except RuntimeError as error:
-            # The sandbox is an extra: its errors can only be named where it is installed.
-            if type(error).__name__ != "SandboxError":
-                raise
-            raise click.ClickException(str(error)) from error
-
-    return wrapped
-
-
-def sandbox_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    for option in (
-        click.option("--seed", default=7, show_default=True, help="Draws another organization."),
-        click.option("--regions", default="us-east-1,eu-central-2", show_default=True, help="Comma-separated."),
-        click.option("--accounts", default=4, show_default=True, type=click.IntRange(3, 500)),
-    ):
-        command = option(command)
-    return command
-
-
-as_json = click.option("--json", "as_json", is_flag=True, help="Answer in JSON.")
 
 
 @click.group()
@@ -93,7 +63,7 @@ def _day(accounts: int, regions: str, seed: int) -> tuple[Settings, list[str]]:
 @main.command()
 @sandbox_options
 @as_json
-@people_can_read
+@explained
 def demo(accounts: int, regions: str, seed: int, as_json: bool) -> None:
     """Runs a whole day on a made-up organization and shows what came of it."""
     from a360_pipeline.report.summary import print_summary, read_summary
@@ -126,7 +96,7 @@ def _look_further(console: Console, url: str) -> None:
 @main.command()
 @sandbox_options
 @click.option("--port", default=UI_PORT, show_default=True, help="Port of the Dagster UI.")
-@people_can_read
+@explained
 def dev(accounts: int, regions: str, seed: int, port: int) -> None:
     """Runs a day like `demo`, then serves the Dagster UI, its schedule and its sensors until Ctrl-C."""
     _, failures = _day(accounts, regions, seed)
@@ -149,7 +119,7 @@ def sandbox() -> None:
 @sandbox.command("up")
 @sandbox_options
 @as_json
-@people_can_read
+@explained
 def sandbox_up(accounts: int, regions: str, seed: int, as_json: bool) -> None:
     """Starts what does not run yet."""
     _answer_state(_sandbox_up(load_settings(), accounts, regions, seed), as_json)
@@ -157,7 +127,7 @@ def sandbox_up(accounts: int, regions: str, seed: int, as_json: bool) -> None:
 
 @sandbox.command("down")
 @as_json
-@people_can_read
+@explained
 def sandbox_down(as_json: bool) -> None:
     """Stops what runs; the warehouse's data stays."""
     from a360_pipeline.sandbox import control
@@ -171,7 +141,7 @@ def sandbox_down(as_json: bool) -> None:
 
 @sandbox.command("status")
 @as_json
-@people_can_read
+@explained
 def sandbox_status(as_json: bool) -> None:
     """Says what runs, and where."""
     from a360_pipeline.sandbox import control
@@ -192,19 +162,134 @@ def _answer_state(state: Any, as_json: bool) -> None:
 def _migrate(settings: Settings) -> Any:
     from a360_pipeline.warehouse.migrate import migrate
 
-    migration = migrate(database_url(settings))
+    url = database_url(settings)
+    connect(url).close()  # says in one sentence when there is no database
+    migration = migrate(url)
     tell(f"{len(migration.added)} added, {len(migration.views)} views")
     return migration
 
 
 @main.command()
 @as_json
-@people_can_read
-def migrate(as_json: bool) -> None:
+@explained
+@on_a_warehouse
+def migrate(settings: Settings, as_json: bool) -> None:
     """Creates the warehouse or brings it up to date; nothing is ever dropped."""
-    migration = _migrate(load_settings())
+    migration = _migrate(settings)
     if as_json:
         click.echo(json.dumps(asdict(migration)))
         return
     for added in migration.added:
         click.echo(f"added {added}")
+
+
+def _snapshots(settings: Settings) -> Any:
+    from a360_pipeline.aws.sessions import Sessions
+    from a360_pipeline.snapshot.store import SnapshotStore
+
+    return SnapshotStore.of(settings, Sessions(settings).client("s3", None, settings.home_region))
+
+
+@main.command()
+@click.argument("addresses", metavar="URI...", nargs=-1, required=True)
+@as_json
+@explained
+@on_a_warehouse
+def load(addresses: tuple[str, ...], settings: Settings, as_json: bool) -> None:
+    """Loads snapshots: files, folders (all *.json in them), and s3://BUCKET/PREFIX.
+
+    The last three parts of a path say what a snapshot is of: ACCOUNT/REGION/DATE_INTERVAL.json. What lies under the
+    data prefix of a bucket moves to loaded/ or quarantine/; everything else stays as it is.
+    """
+    from a360_pipeline.report.loaded import load_all, print_loaded
+    from a360_pipeline.snapshot.sources import SourceError, find_sources
+
+    url = database_url(settings)
+    try:
+        sources = find_sources(addresses, _snapshots(settings))
+    except SourceError as error:
+        raise Refused(str(error)) from error
+    with shown_progress("snapshots", sum(len(source.objects) for source in sources)) as (advance, say):
+        loaded = load_all(sources, url, settings, advance, say)
+    if as_json:
+        click.echo(json.dumps(loaded.to_dict()))
+    else:
+        print_loaded(loaded, Console(highlight=False))
+    if loaded.missing():
+        raise click.ClickException("the rest is loaded, but: " + "; ".join(loaded.missing()))
+
+
+@main.command()
+@click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="The day of the run; by default the latest one.")
+@click.option("--account", help="The 12-digit id of the one account to show.")
+@click.option("--all", "with_all", is_flag=True, help="Show what is known, too.")
+@as_json
+@explained
+@on_a_warehouse
+def coverage(settings: Settings, date: datetime | None, account: str | None, with_all: bool, as_json: bool) -> None:
+    """Says what is missing of a day, why, and who accepted it; exit code 1 when there is a gap nobody accepted."""
+    from a360_pipeline.report.coverage import print_coverage, read_coverage
+
+    with connect(database_url(settings)) as connection:
+        found = read_coverage(connection, date.date() if date else None, account)
+    if as_json:
+        click.echo(json.dumps(found.to_dict(with_all), default=str))
+    else:
+        print_coverage(found, Console(highlight=False), with_all)
+    if found.open_gaps:
+        raise click.ClickException(f"{len(found.open_gaps)} gaps that nobody has accepted")
+
+
+@main.group()
+def quarantine() -> None:
+    """Objects that could not be loaded."""
+
+
+@quarantine.command("list")
+@as_json
+@explained
+@on_a_warehouse
+def quarantine_list(settings: Settings, as_json: bool) -> None:
+    """Lists what could not be loaded and was not replaced since, and why."""
+    from a360_pipeline.warehouse.quarantine import read_quarantined
+
+    snapshots = _snapshots(settings)
+    with connect(database_url(settings)) as connection:
+        found = read_quarantined(connection)
+    if as_json:
+        click.echo(json.dumps([{**asdict(each), "uri": each.uri(snapshots)} for each in found], default=str))
+        return
+    for each in found:
+        click.echo(f"{each.key}\t{each.quarantined_at:%Y-%m-%d %H:%M} UTC\t{each.reason}")
+    said.print(f"{len(found)} objects in quarantine")
+
+
+@quarantine.command("replay")
+@click.argument("keys", metavar="[KEY...]", nargs=-1)
+@click.option("--all", "with_all", is_flag=True, help="Everything that `quarantine list` shows.")
+@as_json
+@explained
+@on_a_warehouse
+def quarantine_replay(keys: tuple[str, ...], with_all: bool, settings: Settings, as_json: bool) -> None:
+    """Gives objects another try: puts them back under the data prefix, where the sensor or `a360 load` takes them.
+
+    Files, and objects that were loaded from elsewhere, lie where they always did: `a360 load` takes them again.
+    """
+    from a360_pipeline.warehouse.quarantine import NotInQuarantine, choose, read_quarantined, replay
+
+    if bool(keys) == with_all:
+        raise Refused("name keys that `a360 quarantine list` shows, or say --all")
+    snapshots = _snapshots(settings)
+    with connect(database_url(settings)) as connection:
+        found = read_quarantined(connection)
+        try:
+            done = replay(connection, snapshots, found if with_all else choose(found, keys, snapshots))
+        except NotInQuarantine as error:
+            raise Refused(str(error)) from error
+    if as_json:
+        click.echo(json.dumps(asdict(done)))
+    else:
+        for line in done.lines():
+            click.echo(line)
+    if done.problems:
+        raise click.ClickException("\n".join(f"{uri}: {problem}" for uri, problem in done.problems.items()))

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from botocore.exceptions import ClientError
 
 from a360_pipeline.sandbox import postgres
 from a360_pipeline.snapshot.store import SnapshotStore
@@ -33,6 +34,11 @@ class MemoryS3:
     def get_object(self, *, Key: str, **_: Any) -> dict[str, Any]:
         return {"Body": BytesIO(self.objects[Key])}
 
+    def head_object(self, *, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+        if Key not in self.objects:
+            raise ClientError({"Error": {"Code": "404", "Message": "Not Found"}}, "HeadObject")
+        return {"ETag": _etag(self.objects[Key])}
+
     def copy_object(self, *, Key: str, CopySource: dict[str, str], **_: Any) -> None:
         self.objects[Key] = self.objects[CopySource["Key"]]
 
@@ -47,16 +53,19 @@ class MemoryS3:
         found = [(key, body) for key, body in self.objects.items() if key.startswith(Prefix)]
         yield {
             "Contents": [
-                # What S3 calls an ETag, no secret.
                 {
                     "Key": k,
-                    "ETag": hashlib.md5(b, usedforsecurity=False).hexdigest(),
+                    "ETag": _etag(b),
                     "Size": len(b),
                     "LastModified": now,
                 }
                 for k, b in found
             ]
         }
+
+
+def _etag(body: bytes) -> str:
+    return hashlib.md5(body, usedforsecurity=False).hexdigest()
 
 
 def memory_store() -> SnapshotStore:

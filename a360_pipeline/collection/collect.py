@@ -79,7 +79,7 @@ def _and_store(store: SnapshotStore, task: Callable[[], Snapshot]) -> Collected:
 
 
 def _of_scope(scope: Scope) -> list[Section]:
-    return [section for section in SECTIONS.values() if section.scope is scope]
+    return [section for section in SECTIONS.values() if section.scope is scope and section.is_collected]
 
 
 def _ask_organization(

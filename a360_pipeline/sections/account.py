@@ -48,6 +48,8 @@ ACCOUNTS = Table(
     ),
     key=("account_id", "region"),
     frames=True,
+    # Who the account is and where the file is from is what its frame says; the rest has tables of its own.
+    ignored=("account_id", "region", "product", "contact_info", "alternate_contacts"),
     rows=lambda payload: [{"csp": "AWS", **payload}],
 )
 

@@ -91,6 +91,8 @@ class Column:
     """A text that senders write where they mean NULL."""
     is_loaded: bool = True
     """False for what people set by hand: a load never writes it."""
+    is_volatile: bool = False
+    """True for what changes by itself, such as a time of last contact: no change worth remembering."""
 
     @property
     def source(self) -> str:
@@ -122,6 +124,8 @@ class Kept(StrEnum):
     """Each day has its own rows; the set of a day is replaced as a whole."""
     ADDED = "added"
     """Rows are added when first seen and then belong to people: a load never changes them."""
+    LEDGER = "ledger"
+    """Rows of the product's own accounts of what it did: written as they are."""
 
 
 def whole(payload: Payload) -> Iterable[Row]:
@@ -143,6 +147,10 @@ class Table:
     rows: Callable[[Payload], Iterable[Row]] = whole
     ignored: tuple[str, ...] = ()
     """Fields of a row that need no column, because another field or column says the same."""
+    scope_of: Callable[[Row], Scope] | None = None
+    """Where AWS gives the rows of one listing different scopes: that of a row."""
+    closes: str | None = None
+    """DELTA only: a row whose column of this name says RESOLVED updates what is there and adds nothing."""
     set_of: tuple[str, ...] = ()
     """DATED only: the columns that name the set which a newer snapshot replaces as a whole."""
     stamps: tuple[str, ...] = ("created_at", "updated_at")
@@ -151,6 +159,28 @@ class Table:
     def has_history(self) -> bool:
         """Whether rows say when they were first and last seen, and when they were retired."""
         return self.kept in (Kept.CURRENT, Kept.DELTA)
+
+    @property
+    def is_listing(self) -> bool:
+        """Whether a snapshot lists all there is, so that what it leaves out says something."""
+        return self.kept is Kept.CURRENT and not self.frames
+
+    @property
+    def memory(self) -> tuple[Column, ...]:
+        """The columns in which the warehouse keeps when a row was told of."""
+        if self.kept is Kept.DATED:
+            return (
+                Column("told_on", Type.DATE, "The day of the snapshot that told it; a later one's word stands."),
+                Column("told_by", Type.TEXT, "The interval of that snapshot."),
+            )
+        if not self.has_history:
+            return ()
+        still = "; null while it still is" if self.is_listing else ""
+        return (
+            Column("first_seen", Type.DATE, "The first day it was seen."),
+            Column("last_seen", Type.DATE, f"The last day it was told of{still}."),
+            Column("retired_at", Type.DATE, "The day a complete listing left it out."),
+        )
 
     @cached_property
     def known_fields(self) -> frozenset[str]:
@@ -194,3 +224,8 @@ class Section:
     """For a payload that is an object holding lists: the names of those that tables are filled from."""
     status_field: str | None = None
     """The prefix of this section's status in the `logs` of senders in the field."""
+
+    @property
+    def is_collected(self) -> bool:
+        """Whether we collect it ourselves; what only senders in the field write is loaded all the same."""
+        return self.collect is not None or self.collect_all is not None

@@ -32,6 +32,9 @@ SECTIONS: dict[str, Section] = {section.name: section for section in sorted(_dec
 TABLES: tuple[Table, ...] = _parents_first({t.name: t for s in SECTIONS.values() for t in s.tables})
 """Every table that sections fill, parents before their children."""
 
+SECTION_OF: dict[str, str] = {table.name: section.name for section in SECTIONS.values() for table in section.tables}
+"""The section that fills a table."""
+
 
 def is_paid(service: str, operation: str) -> bool:
     """Whether AWS bills a call of this operation."""

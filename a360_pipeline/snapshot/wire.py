@@ -40,9 +40,12 @@ class Snapshot:
         """What the snapshot holds for a section; None where it holds nothing."""
         return _payload(self.content, section)
 
-    def filed_under(self, section: Section) -> str:
-        """The region under which a section's facts belong, whatever region's file they came in."""
-        return self.key.region if section.scope is Scope.REGION else GLOBAL
+    def filed_under(self, section: Section) -> tuple[str, ...]:
+        """The regions under which a section's facts belong, whatever region's file they came in."""
+        if section.scope is not Scope.REGION:
+            return (GLOBAL,)
+        is_split = self.key.region != GLOBAL and any(table.scope_of for table in section.tables)
+        return (self.key.region, GLOBAL) if is_split else (self.key.region,)
 
 
 def _payload(content: Mapping[str, Any], section: Section) -> Payload | None:
@@ -53,13 +56,12 @@ def _payload(content: Mapping[str, Any], section: Section) -> Payload | None:
 
 
 def facts(table: Table, payload: Payload) -> Iterator[Row]:
-    """The rows that a payload holds for a table. Raises BadSnapshot on a shape that holds no rows."""
+    """The rows that a payload holds for a table, among them what is no object and will be refused.
+
+    Raises BadSnapshot on a shape that holds no rows. An empty object says nothing and is left out.
+    """
     try:
-        for row in table.rows(payload):
-            if not isinstance(row, Mapping):
-                raise BadSnapshot(f"a row of {table.name} is {type(row).__name__}, where an object is expected")
-            if row:
-                yield row
+        yield from (row for row in table.rows(payload) if row != {})
     except (AttributeError, TypeError) as error:
         raise BadSnapshot(f"{table.name} cannot be read from it: {error}") from error
 
@@ -175,7 +177,7 @@ def _judge(
     payload: Payload | None, section: Section, logs: Mapping[str, Any], messages: Mapping[str, list[str]]
 ) -> SectionCoverage:
     """The sender's own status, mapped: a Pass with a message hides a failure, so it is `partial`."""
-    said = logs.get(f"{section.status_field}_status")
+    said = logs.get(f"{section.status_field}_status") if section.status_field else "Pass"
     message = "; ".join(messages.get(section.status_field or "", ())) or None
     if payload is None:
         return SectionCoverage(Status.FAILED, message=message or "the sender sent nothing for this section")
@@ -198,5 +200,10 @@ def _not_taken(content: Mapping[str, Any]) -> dict[str, int]:
             places |= {f"{name}.{inner}": what for inner, what in value.items()}
         elif name not in ENVELOPE:
             places[name] = value
+    for section in SECTIONS.values():
+        payload = _payload(content, section)
+        if section.parts and isinstance(payload, Mapping):
+            read = {name for table in section.tables for name in table.known_fields}.union(section.parts)
+            places |= {f"{section.wire}.{name}": what for name, what in payload.items() if name not in read}
     sizes = {name: len(what) if isinstance(what, list) else int(bool(what)) for name, what in places.items()}
     return {name: size for name, size in sorted(sizes.items()) if size and name not in taken}

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from a360_pipeline.coverage import Status
-from a360_pipeline.sections.model import Section, Table
-from a360_pipeline.sections.registry import SECTIONS, TABLES
+from a360_pipeline.sections.model import Kept, Table
+from a360_pipeline.sections.registry import SECTION_OF, TABLES
 from a360_pipeline.snapshot.key import BadSnapshot
 from a360_pipeline.snapshot.store import StoredObject
 from a360_pipeline.snapshot.wire import Snapshot, facts
 from a360_pipeline.warehouse.convert import jsonb
+from a360_pipeline.warehouse.filing import Filing, file
 from a360_pipeline.warehouse.ledger import COVERAGE, LOADS, REJECTED
-from a360_pipeline.warehouse.merge import Changes, accountless_frames, merge, orphans
+from a360_pipeline.warehouse.merge import Changes, accountless_frames, merge, orphans, resolve
+from a360_pipeline.warehouse.posture import recount_findings
+from a360_pipeline.warehouse.retire import mark_complete, remove_untold, retire
 from a360_pipeline.warehouse.stage import (
     Connection,
     Frame,
@@ -31,9 +34,6 @@ from a360_pipeline.warehouse.stage import (
 # Any number will do, as long as every loader of a warehouse takes the same one.
 LOAD_LOCK = 360_002
 LEDGER_FRAME = 0
-
-Cell = tuple[Any, ...]
-"""Account, region, section, date and interval: the key of the coverage ledger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,47 +57,6 @@ class Outcome:
     not_taken: Counter[str] = field(default_factory=Counter)
 
 
-@dataclass(slots=True)
-class Filing:
-    """One section of one snapshot, filed under one row of its account: its facts, or just what frames them."""
-
-    stored: StoredObject
-    snapshot: Snapshot
-    section: Section
-    region: str
-    rank: str
-    with_facts: bool
-    counts: Counter[str] = field(default_factory=Counter)
-    """Rows read by table; only of facts."""
-
-    @property
-    def cell(self) -> Cell:
-        return cell_of(self.snapshot, self.section)
-
-
-def cell_of(snapshot: Snapshot, section: Section) -> Cell:
-    key = snapshot.key
-    return (key.account, snapshot.filed_under(section), section.name, key.date, key.interval)
-
-
-def rank_of(snapshot: Snapshot, stored: StoredObject, section: Section) -> str:
-    """Orders what several snapshots say of one thing, as text: the greatest is believed.
-
-    Facts before none, then the day, ours before the field's, the time of arrival, the region, the content.
-    """
-    covered = snapshot.coverage.get(section.name)
-    return "|".join(
-        (
-            str(int(covered is not None and covered.status.has_facts)),
-            snapshot.key.date.isoformat(),
-            str(int(snapshot.is_ours)),
-            stored.last_modified.astimezone(dt.UTC).isoformat(timespec="microseconds"),
-            snapshot.key.region,
-            snapshot.sha256,
-        )
-    )
-
-
 def run_batch(connection: Connection, bucket: str, found: Sequence[Found]) -> Outcome:
     """Does all of a batch's work in the transaction that the caller opened."""
     # One loader at a time: two that merge the same accounts in another order would deadlock.
@@ -105,20 +64,21 @@ def run_batch(connection: Connection, bucket: str, found: Sequence[Found]) -> Ou
     outcome = Outcome()
     attempts = _claim(connection, bucket, found, outcome)
     fresh = [each for each in found if each.stored.key in attempts]
-    filings = _file(connection, [(each.stored, each.snapshot) for each in fresh if each.snapshot])
+    filings = file(connection, [(each.stored, each.snapshot) for each in fresh if each.snapshot])
     staged = {table.name: Staged(table) for table in TABLES}
     for number, filing in enumerate(filings, start=LEDGER_FRAME + 1):
         _stage(filing, number, staged)
-    frames = [Frame("", "", ""), *(Frame(f.snapshot.key.account, f.region, f.rank) for f in filings)]
-    stage_frames(connection, frames)
+    stage_frames(connection, [Frame(), *(filing.frame() for filing in filings)])
     rejected = _merge(connection, staged, outcome)
+    _retire(connection, filings, rejected, outcome)
     coverage = [
         _settled(number, filing, staged, rejected)
         for number, filing in enumerate(filings, start=LEDGER_FRAME + 1)
         if filing.with_facts
     ]
     _write(connection, COVERAGE, coverage)
-    _write(connection, LOADS, _load_rows(bucket, fresh, attempts, coverage, outcome))
+    unknown = _unknown_fields(filings, staged)
+    _write(connection, LOADS, _load_rows(bucket, fresh, attempts, coverage, unknown, outcome))
     _reject(connection, rejected, filings)
     return outcome
 
@@ -144,53 +104,16 @@ def _claim(connection: Connection, bucket: str, found: Sequence[Found], outcome:
     return attempts
 
 
-def _file(connection: Connection, snapshots: Sequence[tuple[StoredObject, Snapshot]]) -> list[Filing]:
-    """Where each section of each snapshot goes: to the row its scope says, and its frame to its own region too."""
-    standing = _standing_ranks(connection, snapshots)
-    filings: list[Filing] = []
-    for stored, snapshot in snapshots:
-        for section in SECTIONS.values():
-            rank = rank_of(snapshot, stored, section)
-            filed, own = snapshot.filed_under(section), snapshot.key.region
-            wins = standing.get(cell_of(snapshot, section)) == rank
-            if wins:
-                filings.append(Filing(stored, snapshot, section, filed, rank, with_facts=True))
-            if any(table.frames for table in section.tables) and not (wins and filed == own):
-                filings.append(Filing(stored, snapshot, section, own, rank, with_facts=False))
-    return filings
-
-
-def _standing_ranks(connection: Connection, snapshots: Sequence[tuple[StoredObject, Snapshot]]) -> dict[Cell, str]:
-    """The greatest rank of each cell, in this batch and in the ledger."""
-    ranks: dict[Cell, str] = {}
-    for stored, snapshot in snapshots:
-        for name in snapshot.coverage:
-            cell = cell_of(snapshot, SECTIONS[name])
-            ranks[cell] = max(ranks.get(cell, ""), rank_of(snapshot, stored, SECTIONS[name]))
-    if not ranks:
-        return ranks
-    known = connection.execute(
-        "SELECT c.account_id, c.region, c.section, c.date, c.interval, c.rank FROM coverage c "
-        "JOIN unnest(%s::text[], %s::text[], %s::text[], %s::date[], %s::text[]) "
-        "AS w (account_id, region, section, date, interval) USING (account_id, region, section, date, interval)",
-        [list(column) for column in zip(*ranks, strict=True)],
-    )
-    for *cell, rank in known:
-        ranks[tuple(cell)] = max(ranks[tuple(cell)], rank)
-    return ranks
-
-
 def _stage(filing: Filing, frame: int, staged: dict[str, Staged]) -> None:
     payload = filing.snapshot.payload(filing.section)
-    has_facts = filing.with_facts and filing.snapshot.coverage[filing.section.name].status.has_facts
     for table in filing.section.tables if payload is not None else ():
-        if table.frames or has_facts:
+        if table.frames or filing.has_facts:
             _stage_table(filing, frame, staged[table.name], payload)
 
 
 def _stage_table(filing: Filing, frame: int, staged: Staged, payload: Any) -> None:
     try:
-        rows = list(facts(staged.table, payload))
+        rows = filing.rows_here(staged.table, facts(staged.table, payload))
     except BadSnapshot as error:
         staged.rejected.append(Rejected(frame, staged.table.name, payload, str(error)))
         return
@@ -207,11 +130,37 @@ def _merge(connection: Connection, staged: dict[str, Staged], outcome: Outcome) 
             each.rejected += orphans(connection, each)
             outcome.tables[each.table.name] = merge(connection, each.table)
         rejected += each.rejected
+    if "security" in outcome.tables:
+        recount_findings(connection)
     lost = accountless_frames(connection)
     if lost:
         raise RuntimeError(f"{lost} sections have no row of accounts to be filed under: this is a bug")
     outcome.rejected = len(rejected)
     return rejected
+
+
+def _retire(connection: Connection, filings: Sequence[Filing], rejected: Sequence[Rejected], outcome: Outcome) -> None:
+    """What the newest listings leave out ages; what the complete ones of ours leave out is retired."""
+    refused = {each.frame for each in rejected}
+    complete = [
+        number
+        for number, filing in enumerate(filings, start=LEDGER_FRAME + 1)
+        if number not in refused and filing.is_complete
+    ]
+    mark_complete(connection, complete)
+    listed = {filing.section.name for filing in filings if filing.has_facts}
+    # Children before parents, so that a removed parent leaves no child behind.
+    for table in reversed(TABLES):
+        section = SECTION_OF[table.name]
+        if section in listed and (table.is_listing or table.kept is Kept.DATED):
+            if table.name not in outcome.tables:
+                stage_rows(connection, Staged(table))
+                resolve(connection, table)
+            if table.is_listing:
+                changes = retire(connection, section, table)
+            else:
+                changes = Changes(removed=remove_untold(connection, section, table))
+            outcome.tables[table.name] = outcome.tables.get(table.name, Changes()) + changes
 
 
 def _settled(frame: int, filing: Filing, staged: dict[str, Staged], rejected: Sequence[Rejected]) -> dict[str, Any]:
@@ -225,6 +174,8 @@ def _settled(frame: int, filing: Filing, staged: dict[str, Staged], rejected: Se
         status = Status.PARTIAL
         message = f"{refused.total()} rows rejected; rejected_rows has them with their reasons"
     account, region, section, date, interval = filing.cell
+    # Of a section whose rows go to two places, each place says what came to it.
+    rows = filing.counts.total() if filing.is_split else covered.rows
     return {
         "account_id": account,
         "region": region,
@@ -232,7 +183,7 @@ def _settled(frame: int, filing: Filing, staged: dict[str, Staged], rejected: Se
         "date": date.isoformat(),
         "interval": interval,
         "status": str(status),
-        "rows": covered.rows,
+        "rows": rows,
         "rows_loaded": sum(loaded.values()),
         "rows_rejected": refused.total(),
         "rows_repeated": sum(repeated.values()),
@@ -244,9 +195,22 @@ def _settled(frame: int, filing: Filing, staged: dict[str, Staged], rejected: Se
         "seconds": covered.effort.seconds,
         "message": message,
         "snapshot_key": filing.stored.key,
+        "is_complete": filing.is_complete and not refused,
         "rank": filing.rank,
         "loaded_at": _now(),
     }
+
+
+def _unknown_fields(filings: Sequence[Filing], staged: Mapping[str, Staged]) -> dict[str, Counter[str]]:
+    """Fields that nothing is made of, by object and then by name, with how many rows have them."""
+    found: dict[str, Counter[str]] = {}
+    for each in staged.values():
+        for frame, names in each.unknown.items():
+            filing = filings[frame - LEDGER_FRAME - 1]
+            if filing.with_facts:
+                counted = found.setdefault(filing.stored.key, Counter())
+                counted.update({f"{filing.section.wire}[].{name}": count for name, count in names.items()})
+    return found
 
 
 def _load_rows(
@@ -254,6 +218,7 @@ def _load_rows(
     fresh: Sequence[Found],
     attempts: dict[str, int],
     coverage: Sequence[dict[str, Any]],
+    unknown: Mapping[str, Counter[str]],
     outcome: Outcome,
 ) -> list[dict[str, Any]]:
     """The load ledger's rows; notes in the outcome what became of each object."""
@@ -274,6 +239,7 @@ def _load_rows(
             row |= {"outcome": "quarantined", "reason": each.reason}
             outcome.quarantined[stored.key] = each.reason
         else:
+            not_taken = Counter(snapshot.not_taken) + unknown.get(stored.key, Counter())
             held = sum(covered.rows for covered in snapshot.coverage.values())
             row |= {
                 "outcome": "loaded",
@@ -286,10 +252,10 @@ def _load_rows(
                 "rows_loaded": loaded[stored.key],
                 "rows_rejected": rejected[stored.key],
                 "rows_superseded": held - read[stored.key],
-                "not_taken": dict(snapshot.not_taken),
+                "not_taken": dict(not_taken),
             }
             outcome.loaded.append(stored.key)
-            outcome.not_taken.update(snapshot.not_taken)
+            outcome.not_taken.update(not_taken)
         rows.append(row)
     return rows
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from a360_pipeline.sections.model import Column, Table, Type
+from a360_pipeline.sections.model import Column, Kept, Table, Type
 
 COVERAGE = Table(
     "coverage",
@@ -28,10 +28,12 @@ COVERAGE = Table(
         Column("accepted_by", Type.TEXT, "Who accepted the gap.", is_loaded=False),
         Column("accepted_reason", Type.TEXT, "Why the gap is accepted.", is_loaded=False),
         Column("snapshot_key", Type.TEXT),
+        Column("is_complete", Type.BOOLEAN, "A whole listing of ours: what it leaves out is retired."),
         Column("rank", Type.TEXT, "Decides between snapshots of one day: the greatest one's facts stand."),
         Column("loaded_at", Type.TIMESTAMPTZ),
     ),
     key=("account_id", "region", "section", "date", "interval"),
+    kept=Kept.LEDGER,
     stamps=(),
 )
 
@@ -60,6 +62,7 @@ LOADS = Table(
         Column("loaded_at", Type.TIMESTAMPTZ),
     ),
     key=("bucket", "key", "etag", "last_modified"),
+    kept=Kept.LEDGER,
     stamps=(),
 )
 
@@ -78,7 +81,46 @@ REJECTED = Table(
         Column("rejected_at", Type.TIMESTAMPTZ),
     ),
     key=(),
+    kept=Kept.LEDGER,
     stamps=(),
 )
 
-LEDGERS = (COVERAGE, LOADS, REJECTED)
+CHANGES = Table(
+    "resource_changes",
+    "What changed or was retired, with the row before and after. What came is told by its own first_seen.",
+    columns=(
+        Column("table_name", Type.TEXT),
+        Column("row_id", Type.BIGINT, "The row's id in its table."),
+        Column("account_id", Type.BIGINT, "The row of accounts that the facts are filed under."),
+        Column("date", Type.DATE, "The day of the snapshot that told it."),
+        Column("change", Type.TEXT, "changed or retired."),
+        Column("before", Type.JSONB),
+        Column("after", Type.JSONB, "Null for what was retired."),
+    ),
+    key=("table_name", "row_id", "date", "change"),
+    kept=Kept.LEDGER,
+    stamps=(),
+)
+
+POSTURE = Table(
+    "daily_posture",
+    "The findings held of each product at the end of each day, for trends.",
+    columns=(
+        Column("account_id", Type.BIGINT, "The row of accounts that the findings are filed under."),
+        Column("product", Type.TEXT),
+        Column("date", Type.DATE),
+        Column("total_findings", Type.BIGINT),
+        Column("critical_count", Type.BIGINT),
+        Column("high_count", Type.BIGINT),
+        Column("medium_count", Type.BIGINT),
+        Column("low_count", Type.BIGINT),
+        Column("informational_count", Type.BIGINT),
+        Column("open_findings", Type.BIGINT),
+        Column("resolved_findings", Type.BIGINT),
+    ),
+    key=("account_id", "product", "date"),
+    kept=Kept.LEDGER,
+    stamps=(),
+)
+
+LEDGERS = (COVERAGE, LOADS, REJECTED, CHANGES, POSTURE)

@@ -7,13 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import groupby
 
 import psycopg
 
 from a360_pipeline.aws.errors import AWS_ERRORS, explain
 from a360_pipeline.gaps import AcceptedGaps
-from a360_pipeline.snapshot.key import BadSnapshot
-from a360_pipeline.snapshot.store import SnapshotStore, StoredObject
+from a360_pipeline.snapshot.key import BadSnapshot, SnapshotKey
+from a360_pipeline.snapshot.store import Store, StoredObject
 from a360_pipeline.snapshot.wire import read_snapshot
 from a360_pipeline.warehouse.acceptance import mark_accepted
 from a360_pipeline.warehouse.batch import Found, Outcome, run_batch
@@ -54,7 +55,7 @@ class LoadResult:
 
 
 def load(
-    store: SnapshotStore,
+    store: Store,
     url: str,
     objects: Sequence[StoredObject],
     *,
@@ -72,7 +73,7 @@ def load(
     result = LoadResult()
     with connect(url) as connection, ThreadPoolExecutor(S3_THREADS) as pool:
         done = 0
-        for batch in _batches(objects, batch_files, batch_bytes):
+        for batch in _batches(store, objects, batch_files, batch_bytes):
             read = list(pool.map(lambda each: _read(store, each), batch))
             result.gone += [stored.key for stored, found in zip(batch, read, strict=True) if found is None]
             found = [each for each in read if each is not None]
@@ -87,18 +88,26 @@ def load(
     return result
 
 
-def _batches(objects: Iterable[StoredObject], files: int, size: int) -> Iterator[list[StoredObject]]:
-    batch: list[StoredObject] = []
-    for each in objects:
-        if batch and (len(batch) >= files or sum(other.size for other in batch) + each.size > size):
-            yield batch
-            batch = []
-        batch.append(each)
-    if batch:
+def _batches(store: Store, objects: Iterable[StoredObject], files: int, size: int) -> Iterator[list[StoredObject]]:
+    """Batches of one day each, the oldest day first: what changes from day to day is then seen to change."""
+
+    def day(each: StoredObject) -> str:
+        try:
+            return SnapshotKey.parse(store.path(each.key)).date.isoformat()
+        except BadSnapshot:
+            return ""
+
+    for _, same_day in groupby(sorted(objects, key=lambda each: (day(each), each)), day):
+        batch: list[StoredObject] = []
+        for each in same_day:
+            if batch and (len(batch) >= files or sum(other.size for other in batch) + each.size > size):
+                yield batch
+                batch = []
+            batch.append(each)
         yield batch
 
 
-def _read(store: SnapshotStore, stored: StoredObject) -> Found | None:
+def _read(store: Store, stored: StoredObject) -> Found | None:
     body = store.read(stored)
     if body is None:
         return None
@@ -108,7 +117,7 @@ def _read(store: SnapshotStore, stored: StoredObject) -> Found | None:
         return Found(stored, None, str(error))
 
 
-def _load_batch(store: SnapshotStore, connection: Connection, found: Sequence[Found], result: LoadResult) -> None:
+def _load_batch(store: Store, connection: Connection, found: Sequence[Found], result: LoadResult) -> None:
     try:
         with connection.transaction():
             outcome = run_batch(connection, store.bucket, found)
@@ -124,7 +133,7 @@ def _load_batch(store: SnapshotStore, connection: Connection, found: Sequence[Fo
         result.add(outcome)
 
 
-def _move(store: SnapshotStore, found: Found, reason: str | None) -> str | None:
+def _move(store: Store, found: Found, reason: str | None) -> str | None:
     """Moves an object that was dealt with; returns what went wrong."""
     try:
         if reason is None:

@@ -2,31 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 
 from psycopg import sql
 
 from a360_pipeline.sections.model import Column, Kept, Reference, Table
-from a360_pipeline.warehouse.stage import (
-    FRAME,
-    FRAMES,
-    Connection,
-    Rejected,
-    Staged,
-    fields_of,
-    stage_name,
-)
+from a360_pipeline.warehouse.stage import FRAME, FRAMES, Connection, Rejected, Staged, fields_of, stage_name
 from a360_pipeline.warehouse.tables import BY_NAME
 
 
 @dataclass(frozen=True, slots=True)
 class Changes:
-    """What a merge did to a table, in rows."""
+    """What a load did to a table, in rows."""
 
     created: int = 0
     updated: int = 0
     unchanged: int = 0
+    retired: int = 0
     removed: int = 0
 
     def __add__(self, other: Changes) -> Changes:
@@ -34,19 +28,33 @@ class Changes:
             self.created + other.created,
             self.updated + other.updated,
             self.unchanged + other.unchanged,
+            self.retired + other.retired,
             self.removed + other.removed,
         )
 
 
 def merge(connection: Connection, table: Table) -> Changes:
-    """Inserts what is new, updates what differs, leaves what is the same untouched."""
-    row = connection.execute(_merge_statement(table)).fetchone()
+    """Inserts what is new, updates what differs, leaves what is the same untouched, remembers what changed."""
+    resolve(connection, table)
+    if table.closes:
+        connection.execute(_nothing_to_close_statement(table))
+    staged, created, updated = _counts(connection, _merge_statement(table))
+    if table.is_listing:
+        _, late_created, late_updated = _counts(connection, _late_statement(table))
+        created, updated = created + late_created, updated + late_updated
+    removed = connection.execute(_replace_statement(table)).rowcount if table.set_of else 0
+    return Changes(created, updated, staged - created - updated, 0, removed)
+
+
+def resolve(connection: Connection, table: Table) -> None:
+    """Makes the temporary table of the staged rows as the table has them."""
+    connection.execute(_resolve_statement(table))
+
+
+def _counts(connection: Connection, statement: sql.Composed) -> tuple[int, int, int]:
+    row = connection.execute(statement).fetchone()
     assert row is not None  # noqa: S101 - an aggregate gives a row
-    staged, created, updated = row
-    removed = 0
-    if table.set_of:
-        removed = connection.execute(_replace_statement(table)).rowcount
-    return Changes(created, updated, staged - created - updated, removed)
+    return int(row[0]), int(row[1]), int(row[2])
 
 
 def orphans(connection: Connection, staged: Staged) -> list[Rejected]:
@@ -82,12 +90,28 @@ def accountless_frames(connection: Connection) -> int:
     return int(row[0])
 
 
-def _ids(names: tuple[str, ...] | list[str], *qualifier: str) -> sql.Composed:
+def ids(names: Iterable[str], *qualifier: str) -> sql.Composed:
+    """Quoted column names, comma-separated."""
     return sql.SQL(", ").join(sql.Identifier(*qualifier, name) for name in names)
 
 
-def _alias(reference: Reference) -> str:
-    return f"@{reference.name}"
+def resolved_name(table: Table) -> sql.Identifier:
+    """The temporary table of the staged rows as the table has them."""
+    return sql.Identifier(f"resolved@{table.name}")
+
+
+def key_text(table: Table, alias: str) -> sql.Composed:
+    """A row's key as one text, in which nulls are equal: what sets are compared by."""
+    return sql.SQL("ROW({})::text").format(ids(table.key, alias))
+
+
+def row_json(table: Table, alias: str) -> sql.Composed:
+    """A row's own values as jsonb, for the memory of changes."""
+    pairs = [
+        sql.SQL("{}, {}").format(sql.Literal(column.name), sql.Identifier(alias, column.name))
+        for column in table.values
+    ]
+    return sql.SQL("jsonb_build_object({})").format(sql.SQL(", ").join(pairs))
 
 
 def _joined(table: Table, outer: Reference | None = None) -> sql.Composed:
@@ -100,11 +124,8 @@ def _joined(table: Table, outer: Reference | None = None) -> sql.Composed:
     for reference in table.references:
         if reference.table == "accounts":
             continue
-        parent, alias = BY_NAME[reference.table], sql.Identifier(_alias(reference))
-        conditions = [
-            sql.SQL("{}.{} = s.{}").format(alias, sql.Identifier(column), sql.Identifier(f"{reference.name}.{column}"))
-            for column, _ in reference.on
-        ]
+        parent, alias = BY_NAME[reference.table], sql.Identifier(f"@{reference.name}")
+        conditions = [_on(alias, reference, column, source) for column, source in reference.on]
         if any(up.table == "accounts" for up in parent.references):
             conditions.append(sql.SQL("{}.account_id = a.id").format(alias))
         parts.append(
@@ -118,30 +139,54 @@ def _joined(table: Table, outer: Reference | None = None) -> sql.Composed:
     return sql.SQL(" ").join(parts)
 
 
+def _on(alias: sql.Identifier, reference: Reference, column: str, source: str) -> sql.Composed:
+    child: sql.Composable = sql.Identifier("s", f"{reference.name}.{column}")
+    if source.startswith("@"):
+        child = sql.Identifier("f", source.removeprefix("@"))
+    return sql.SQL("{}.{} = {}").format(alias, sql.Identifier(column), child)
+
+
 def _expression(column: Column | Reference) -> sql.Composable:
     if isinstance(column, Reference):
-        return sql.SQL("a.id") if column.table == "accounts" else sql.Identifier(_alias(column), "id")
+        return sql.SQL("a.id") if column.table == "accounts" else sql.Identifier(f"@{column.name}", "id")
     if column.source.startswith("@"):
-        return sql.Identifier("f", column.source.removeprefix("@"))
+        # As the table has it: keys are compared as text.
+        frame = sql.Identifier("f", column.source.removeprefix("@"))
+        return sql.SQL("{}::{}").format(frame, sql.SQL(column.type.value))
     return sql.Identifier("s", column.name)
 
 
-def _written(table: Table) -> tuple[Column | Reference, ...]:
-    return (*table.references, *table.values)
+def _columns(table: Table) -> list[Column | Reference]:
+    return [*table.references, *table.values]
+
+
+def _written(table: Table) -> tuple[str, ...]:
+    return tuple(column.name for column in _columns(table))
+
+
+def _facts(table: Table) -> tuple[str, ...]:
+    return tuple(name for name in _written(table) if name not in table.key)
 
 
 @cache
-def _resolved(table: Table) -> sql.Composed:
+def _resolve_statement(table: Table) -> sql.Composed:
     """The staged rows as the table has them: parents by id, one row a key, of the snapshot that ranks first."""
-    written = {column.name: _expression(column) for column in _written(table)}
+    written = {column.name: _expression(column) for column in _columns(table)}
     keys = sql.SQL(", ").join(written[name] for name in table.key)
     return sql.SQL(
-        "SELECT DISTINCT ON ({keys}) {columns} FROM {joined} ORDER BY {keys}, f.rank COLLATE {c} DESC"
+        "CREATE TEMP TABLE {name} ON COMMIT DROP AS SELECT DISTINCT ON ({keys}) {columns}, "
+        "f.date AS {date}, f.interval AS {interval}, f.is_late AS {late}, f.retired_since AS {since} FROM {joined} "
+        "ORDER BY {keys}, f.rank COLLATE {c} DESC"
     ).format(
+        name=resolved_name(table),
         keys=keys,
         columns=sql.SQL(", ").join(
             sql.SQL("{} AS {}").format(expression, sql.Identifier(name)) for name, expression in written.items()
         ),
+        date=sql.Identifier("@date"),
+        interval=sql.Identifier("@interval"),
+        late=sql.Identifier("@late"),
+        since=sql.Identifier("@since"),
         joined=_joined(table),
         c=sql.Identifier("C"),
     )
@@ -149,52 +194,143 @@ def _resolved(table: Table) -> sql.Composed:
 
 @cache
 def _merge_statement(table: Table) -> sql.Composed:
-    names = [column.name for column in _written(table)]
+    """Counts of staged, created and updated rows. Of a listing only what is not late: see _late_statement."""
+    written, facts = _written(table), _facts(table)
+    dates: dict[str, str] = {}
+    if table.has_history:
+        last = "NULL::date" if table.is_listing else '"@date"'
+        dates = {"first_seen": '"@date"', "last_seen": last, "retired_at": "NULL::date"}
+    elif table.kept is Kept.DATED:
+        dates = {"told_on": '"@date"', "told_by": '"@interval"'}
     return sql.SQL(
-        "WITH resolved AS MATERIALIZED ({resolved}), merged AS ("
-        "INSERT INTO {table} AS t ({names}) SELECT {names} FROM resolved "
-        "ON CONFLICT ON CONSTRAINT {key} {conflict} RETURNING (xmax = 0) AS created) "
-        "SELECT (SELECT count(*) FROM resolved), count(*) FILTER (WHERE created), "
+        "WITH merged AS (INSERT INTO {table} AS t ({names}) SELECT {values} FROM {resolved} {in_time} "
+        "ON CONFLICT ON CONSTRAINT {key} {conflict} RETURNING t.id, (xmax = 0) AS created{returned}){remembered} "
+        "SELECT (SELECT count(*) FROM {resolved}), count(*) FILTER (WHERE created), "
         "count(*) FILTER (WHERE NOT created) FROM merged"
     ).format(
-        resolved=_resolved(table),
         table=sql.Identifier(table.name),
-        names=_ids(names),
+        names=ids((*written, *dates)),
+        values=sql.SQL(", ").join([ids(written), *(sql.SQL(value) for value in dates.values())]),
+        resolved=resolved_name(table),
+        in_time=sql.SQL('WHERE NOT "@late"') if table.is_listing else sql.SQL(""),
         key=sql.Identifier(f"{table.name}_key"),
-        conflict=_on_conflict(table, [name for name in names if name not in table.key]),
+        conflict=_on_conflict(table, facts),
+        returned=sql.SQL(", {}").format(ids((*written, "last_seen"), "t")) if table.has_history else sql.SQL(""),
+        remembered=_remember(table, facts) if table.has_history else sql.SQL(""),
     )
 
 
-def _on_conflict(table: Table, names: list[str]) -> sql.Composable:
-    if table.kept is Kept.ADDED or not names:
+def _on_conflict(table: Table, facts: tuple[str, ...]) -> sql.Composable:
+    if table.kept is Kept.ADDED or not facts:
         return sql.SQL("DO NOTHING")
-    sets: list[sql.Composable] = [sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in names]
-    if "updated_at" in table.stamps:
-        sets.append(sql.SQL("updated_at = now()"))
-    return sql.SQL("DO UPDATE SET {} WHERE ({}) IS DISTINCT FROM ({})").format(
-        sql.SQL(", ").join(sets), _ids(names, "t"), _ids(names, "excluded")
+    differs = sql.SQL("({}) IS DISTINCT FROM ({})").format(ids(facts, "t"), ids(facts, "excluded"))
+    sets: list[sql.Composable] = [sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in facts]
+    stamp = [sql.SQL("updated_at = now()")] if "updated_at" in table.stamps else []
+    when: sql.Composable = differs
+    if table.is_listing:
+        sets += [sql.SQL("last_seen = NULL"), sql.SQL("retired_at = NULL")]
+        when = sql.SQL("{} OR t.last_seen IS NOT NULL OR t.retired_at IS NOT NULL").format(differs)
+    elif table.has_history:
+        # Told of out of order, a row keeps the later word and the earlier first sight.
+        later = sql.SQL("excluded.last_seen >= coalesce(t.last_seen, excluded.last_seen)")
+        sets = [
+            sql.SQL("{0} = CASE WHEN {1} THEN excluded.{0} ELSE t.{0} END").format(sql.Identifier(name), later)
+            for name in facts
+        ]
+        sets += [
+            sql.SQL("last_seen = greatest(t.last_seen, excluded.last_seen)"),
+            sql.SQL("first_seen = least(t.first_seen, excluded.first_seen)"),
+        ]
+        when = sql.SQL(
+            "({later} AND ({differs} OR t.last_seen IS DISTINCT FROM excluded.last_seen)) "
+            "OR excluded.first_seen < t.first_seen"
+        ).format(later=later, differs=differs)
+    elif table.kept is Kept.DATED:
+        sets += [sql.SQL("told_on = excluded.told_on"), sql.SQL("told_by = excluded.told_by")]
+        when = sql.SQL("coalesce(t.told_on, excluded.told_on) <= excluded.told_on AND {}").format(differs)
+    return sql.SQL("DO UPDATE SET {} WHERE {}").format(sql.SQL(", ").join([*sets, *stamp]), when)
+
+
+def _remember(table: Table, facts: tuple[str, ...]) -> sql.Composable:
+    """Notes what changed. The table still shows the rows as they were before the statement began."""
+    steady = [c.name for c in table.values if c.name in facts and not c.is_volatile]
+    if not steady:
+        return sql.SQL("")
+    owner = "m.account_id" if any(r.table == "accounts" for r in table.references) else "m.id"
+    return sql.SQL(
+        ", remembered AS (INSERT INTO resource_changes "
+        "(table_name, row_id, account_id, date, change, before, after) "
+        "SELECT {name}, m.id, {owner}, {date}, 'changed', {before}, {after} "
+        "FROM merged m JOIN {table} old ON old.id = m.id "
+        "WHERE NOT m.created AND ({olds}) IS DISTINCT FROM ({news}) "
+        "ON CONFLICT ON CONSTRAINT resource_changes_key DO UPDATE SET after = excluded.after)"
+    ).format(
+        name=sql.Literal(table.name),
+        owner=sql.SQL(owner),
+        date=sql.SQL('(SELECT max("@date") FROM {})').format(resolved_name(table)),
+        before=row_json(table, "old"),
+        after=row_json(table, "m"),
+        table=sql.Identifier(table.name),
+        olds=ids(steady, "old"),
+        news=ids(steady, "m"),
+    )
+
+
+@cache
+def _late_statement(table: Table) -> sql.Composed:
+    """Rows of a listing older than what stands: they fill history and touch nothing newer."""
+    written, facts = _written(table), _facts(table)
+    later = sql.SQL("t.last_seen < excluded.last_seen")
+    sets = [
+        sql.SQL("{0} = CASE WHEN {1} THEN excluded.{0} ELSE t.{0} END").format(sql.Identifier(name), later)
+        for name in (*facts, "retired_at")
+    ]
+    return sql.SQL(
+        "WITH merged AS (INSERT INTO {table} AS t ({names}, first_seen, last_seen, retired_at) "
+        'SELECT {names}, "@date", "@date", "@since" FROM {resolved} WHERE "@late" '
+        "ON CONFLICT ON CONSTRAINT {key} DO UPDATE SET {sets}, first_seen = least(t.first_seen, excluded.first_seen), "
+        "last_seen = CASE WHEN {later} THEN excluded.last_seen ELSE t.last_seen END "
+        "WHERE {later} OR excluded.first_seen < t.first_seen RETURNING (xmax = 0) AS created) "
+        "SELECT 0, count(*) FILTER (WHERE created), count(*) FILTER (WHERE NOT created) FROM merged"
+    ).format(
+        table=sql.Identifier(table.name),
+        names=ids(written),
+        resolved=resolved_name(table),
+        key=sql.Identifier(f"{table.name}_key"),
+        sets=sql.SQL(", ").join(sets),
+        later=later,
     )
 
 
 @cache
 def _replace_statement(table: Table) -> sql.Composed:
-    """Removes what a set held before and holds no longer."""
-
-    def same(names: tuple[str, ...], other: str) -> sql.Composed:
-        pairs = [
-            sql.SQL("t.{0} IS NOT DISTINCT FROM {1}.{0}").format(sql.Identifier(name), sql.Identifier(other))
-            for name in names
-        ]
-        return sql.SQL(" AND ").join(pairs)
-
+    """Removes what a set held before and holds no longer, unless a later snapshot told it."""
     return sql.SQL(
-        "WITH resolved AS MATERIALIZED ({resolved}), sets AS (SELECT DISTINCT {set_of} FROM resolved) "
-        "DELETE FROM {table} t USING sets WHERE {in_set} "
-        "AND NOT EXISTS (SELECT FROM resolved r WHERE {same_key})"
+        'WITH sets AS (SELECT {set_of}, max("@date") AS told_on FROM {resolved} GROUP BY {set_of}) '
+        "DELETE FROM {table} t USING sets WHERE {in_set} AND coalesce(t.told_on, sets.told_on) <= sets.told_on "
+        "AND NOT EXISTS (SELECT FROM {resolved} r WHERE {theirs} = {ours})"
     ).format(
-        resolved=_resolved(table),
-        set_of=_ids(table.set_of),
+        set_of=ids(table.set_of),
+        resolved=resolved_name(table),
         table=sql.Identifier(table.name),
-        in_set=sql.SQL(" AND ").join(sql.SQL("t.{0} = sets.{0}").format(sql.Identifier(name)) for name in table.set_of),
-        same_key=same(table.key, "r"),
+        in_set=sql.SQL(" AND ").join(
+            sql.SQL("t.{0} IS NOT DISTINCT FROM sets.{0}").format(sql.Identifier(name)) for name in table.set_of
+        ),
+        theirs=key_text(table, "r"),
+        ours=key_text(table, "t"),
+    )
+
+
+@cache
+def _nothing_to_close_statement(table: Table) -> sql.Composed:
+    """Leaves out rows that come to close something that was never open."""
+    return sql.SQL(
+        "DELETE FROM {resolved} r WHERE r.{closes} = 'RESOLVED' AND NOT EXISTS "
+        "(SELECT FROM {table} t WHERE t.account_id = r.account_id AND {theirs} = {ours})"
+    ).format(
+        resolved=resolved_name(table),
+        table=sql.Identifier(table.name),
+        closes=sql.Identifier(table.closes or ""),
+        theirs=key_text(table, "r"),
+        ours=key_text(table, "t"),
     )

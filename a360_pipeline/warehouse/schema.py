@@ -41,6 +41,7 @@ def _describe(table: Table, described: sa.MetaData) -> None:
         else:
             items.append(sa.Column(column.name, SQL_TYPES[column.type], comment=column.description or None))
     items += [sa.Column(stamp, sa.TIMESTAMP(timezone=True), server_default=sa.func.now()) for stamp in table.stamps]
+    items += [sa.Column(kept.name, SQL_TYPES[kept.type], comment=kept.description) for kept in table.memory]
     if table.key:
         items.append(
             # Two rows that both lack a version are the same row.

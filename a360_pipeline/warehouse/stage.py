@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from dataclasses import fields as dataclass_fields
 from functools import cache
 from operator import itemgetter
 from typing import Any
@@ -26,11 +28,27 @@ MAX_KEY_BYTES = 2600
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What a snapshot's rows have in common: under which account row they are filed, and how they rank."""
+    """What the rows of one section of one snapshot have in common."""
 
-    account: str
-    region: str
-    rank: str
+    account: str = ""
+    region: str = ""
+    """The region they are filed under."""
+    section: str = ""
+    rank: str = ""
+    date: str | None = None
+    interval: str | None = None
+    is_listing: bool = False
+    """Whether they are the section's facts, rather than just what frames them."""
+    is_late: bool = False
+    """Whether a later day's facts of the section stand already."""
+    is_corrected: bool = False
+    """Whether another snapshot of the same day was loaded before."""
+    previous: str | None = None
+    """The last day before this one that had facts."""
+    retired_since: str | None = None
+    """For late rows: the first later day whose complete listing leaves out what it does not mention."""
+    is_complete: bool = False
+    """Whether what it leaves out is gone: known when everything is merged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +69,8 @@ class Staged:
     rows: list[list[Text]] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
     repeated: dict[int, int] = field(default_factory=dict)
+    unknown: dict[int, Counter[str]] = field(default_factory=dict)
+    """Fields that nothing is made of, by name, with how many rows have them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +115,7 @@ def fields_of(table: Table) -> tuple[Field, ...]:
     return tuple(own)
 
 
-def add_rows(staged: Staged, frame: int, rows: Iterable[Row]) -> int:
+def add_rows(staged: Staged, frame: int, rows: Iterable[Any]) -> int:
     """Checks rows and adds the good ones; returns how many there were.
 
     A row that comes twice, alike in everything, is counted as repeated; one that comes twice with the
@@ -108,8 +128,16 @@ def add_rows(staged: Staged, frame: int, rows: Iterable[Row]) -> int:
     seen: dict[Any, list[Text]] = {}
     frame_text = str(frame)
     count = 0
+    known = staged.table.known_fields
     for row in rows:
         count += 1
+        if not isinstance(row, Mapping):
+            what = f"it is {type(row).__name__}, where an object is expected"
+            staged.rejected.append(Rejected(frame, staged.table.name, row, what))
+            continue
+        if not known.issuperset(row):
+            unknown = staged.unknown.setdefault(frame, Counter())
+            unknown.update(name for name, value in row.items() if name not in known and value not in (None, [], {}, ""))
         values: list[Text] = [frame_text]
         bad: list[str] = []
         for each, get, convert in plan:
@@ -140,6 +168,8 @@ def _clash(seen: dict[Any, list[Text]], key: Any, values: list[Text]) -> str | N
     if earlier is not values:
         return "" if earlier == values else f"another row of this snapshot has the same key {key!r} and other facts"
     text = "".join(filter(None, key)) if isinstance(key, tuple) else key or ""
+    if not text:
+        return "it has nothing of what tells it from others: its key is empty"
     # A character takes four bytes at most: short keys, which is all real ones, need no encoding.
     if len(text) * 4 > MAX_KEY_BYTES and len(text.encode()) > MAX_KEY_BYTES:
         del seen[key]
@@ -160,11 +190,17 @@ def stage_frames(connection: Connection, frames: Sequence[Frame]) -> None:
     """Makes the temporary table that the rows' frame numbers point into."""
     connection.execute(
         sql.SQL(
-            "CREATE TEMP TABLE {} ({} bigint PRIMARY KEY, account text, region text, rank text) ON COMMIT DROP"
+            "CREATE TEMP TABLE {} ({} bigint PRIMARY KEY, account text, region text, section text, rank text, "
+            "date date, interval text, is_listing boolean, is_late boolean, is_corrected boolean, previous date, "
+            "retired_since date, is_complete boolean) ON COMMIT DROP"
         ).format(FRAMES, sql.Identifier(FRAME))
     )
-    rows: list[list[Text]] = [[str(n), f.account, f.region, f.rank] for n, f in enumerate(frames)]
-    copy_rows(connection, FRAMES, (FRAME, "account", "region", "rank"), rows)
+    names = [each.name for each in dataclass_fields(Frame)]
+    rows: list[list[Text]] = [
+        [str(number), *(None if (value := getattr(frame, name)) is None else str(value) for name in names)]
+        for number, frame in enumerate(frames)
+    ]
+    copy_rows(connection, FRAMES, (FRAME, *names), rows)
 
 
 def stage_rows(connection: Connection, staged: Staged) -> None:

@@ -18,9 +18,10 @@ from a360_pipeline.defs.collection import account_snapshot, check_name
 from a360_pipeline.defs.daily import load_waiting, run_day
 from a360_pipeline.sandbox.aws import StandIn
 from a360_pipeline.sandbox.facts.costs import SERVICES
-from a360_pipeline.sections.registry import SECTIONS
+from a360_pipeline.sections.registry import SECTIONS as ALL_SECTIONS
 from a360_pipeline.snapshot.store import SnapshotStore
 
+SECTIONS = [name for name, section in ALL_SECTIONS.items() if section.is_collected]
 TODAY = dt.datetime.now(dt.UTC).date()
 YESTERDAY = TODAY - dt.timedelta(days=1)
 

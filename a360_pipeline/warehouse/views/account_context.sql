@@ -1,4 +1,4 @@
--- What most views say of the account: one row per row of accounts.
+-- What most views say of the account: one row per row of accounts, retired ones too, whose history stays.
 SELECT
     a.id,
     a.account_id AS account,
@@ -17,5 +17,6 @@ SELECT
         WHERE pa.account_id = a.id
         ORDER BY pa.id
         LIMIT 1
-    ) AS project_product_name
+    ) AS project_product_name,
+    a.retired_at AS account_retired_at
 FROM accounts a

@@ -21,6 +21,9 @@ SELECT
     c.account_partner,
     c.account_customer,
     c.account_full,
-    c.project_product_name
+    c.project_product_name,
+    a.first_seen,
+    a.last_seen
 FROM accounts a
 JOIN account_context c ON c.id = a.id
+WHERE a.retired_at IS NULL

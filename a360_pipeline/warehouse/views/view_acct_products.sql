@@ -20,3 +20,4 @@ SELECT
 FROM product_accounts pa
 JOIN products p ON p.id = pa.product_id
 JOIN account_context c ON c.id = pa.account_id
+WHERE c.account_retired_at IS NULL

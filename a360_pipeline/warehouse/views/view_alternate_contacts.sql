@@ -18,6 +18,9 @@ SELECT
     c.account_partner,
     c.account_customer,
     c.account_full,
-    c.project_product_name
+    c.project_product_name,
+    i.first_seen,
+    i.last_seen
 FROM alternate_contacts i
 JOIN account_context c ON c.id = i.account_id
+WHERE i.retired_at IS NULL AND c.account_retired_at IS NULL

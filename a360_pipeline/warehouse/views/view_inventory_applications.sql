@@ -32,7 +32,10 @@ SELECT
     p.publisher,
     p.architecture,
     p.application_type,
-    p.install_time
+    p.install_time,
+    p.first_seen,
+    p.last_seen
 FROM inventory_applications p
 JOIN inventory_instances i ON i.id = p.instance_id
 JOIN account_context c ON c.id = p.account_id
+WHERE p.retired_at IS NULL AND i.retired_at IS NULL AND c.account_retired_at IS NULL

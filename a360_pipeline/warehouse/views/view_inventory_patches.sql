@@ -20,7 +20,10 @@ SELECT
     c.account_full,
     c.project_product_name,
     i.instance_id AS instance_name,
-    i.instance_type
+    i.instance_type,
+    p.first_seen,
+    p.last_seen
 FROM inventory_patches p
 JOIN inventory_instances i ON i.id = p.instance_id
 JOIN account_context c ON c.id = p.account_id
+WHERE p.retired_at IS NULL AND i.retired_at IS NULL AND c.account_retired_at IS NULL

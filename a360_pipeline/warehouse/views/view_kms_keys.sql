@@ -20,6 +20,9 @@ SELECT
     c.account_partner,
     c.account_customer,
     c.account_full,
-    c.project_product_name
+    c.project_product_name,
+    k.first_seen,
+    k.last_seen
 FROM kms_keys k
 JOIN account_context c ON c.id = k.account_id
+WHERE k.retired_at IS NULL AND c.account_retired_at IS NULL

@@ -17,3 +17,4 @@ SELECT
     c.project_product_name
 FROM product_accounts pa
 JOIN account_context c ON c.id = pa.account_id
+WHERE c.account_retired_at IS NULL

@@ -18,5 +18,7 @@ SELECT
     c.account_full,
     c.project_product_name
 FROM products p
-LEFT JOIN product_accounts pa ON pa.product_id = p.id
-LEFT JOIN account_context c ON c.id = pa.account_id
+LEFT JOIN (
+    product_accounts pa
+    JOIN account_context c ON c.id = pa.account_id AND c.account_retired_at IS NULL
+) ON pa.product_id = p.id

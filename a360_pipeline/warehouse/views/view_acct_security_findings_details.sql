@@ -1,0 +1,40 @@
+-- The findings that Security Hub holds, of all its products.
+SELECT
+    f.id,
+    f.security_id,
+    f.finding_id,
+    f.service,
+    f.title,
+    f.description,
+    f.severity,
+    f.status,
+    f.resource_type,
+    f.resource_id,
+    f.created_at,
+    f.updated_at,
+    f.recommendation,
+    f.compliance_status,
+    f.region,
+    f.workflow_state,
+    f.record_state,
+    f.product_name,
+    f.company_name,
+    f.product_arn,
+    f.generator_id,
+    f.generator,
+    c.account,
+    c.account_region,
+    c.account_name,
+    c.account_type,
+    c.account_category,
+    c.account_status,
+    c.account_partner,
+    c.account_customer,
+    c.account_full,
+    c.project_product_name,
+    f.first_seen,
+    f.last_seen
+FROM findings f
+JOIN security s ON s.id = f.security_id
+JOIN account_context c ON c.id = s.account_id
+WHERE f.retired_at IS NULL AND s.retired_at IS NULL AND c.account_retired_at IS NULL

@@ -1,0 +1,38 @@
+-- What Compute Optimizer recommends for each resource.
+SELECT
+    o.id,
+    o.account_id,
+    o.resource_type,
+    o.resource_arn,
+    o.resource_name,
+    o.finding,
+    o.current_instance_type,
+    o.current_memory_size,
+    o.current_volume_type,
+    o.current_volume_size,
+    o.recommended_instance_type,
+    o.recommended_memory_size,
+    o.recommended_volume_type,
+    o.recommended_volume_size,
+    o.savings_opportunity_percentage,
+    o.estimated_monthly_savings_usd,
+    o.performance_risk,
+    o.cpu_utilization_max,
+    o.memory_utilization_avg,
+    o.migration_effort,
+    o.created_at,
+    c.account,
+    c.account_region,
+    c.account_name,
+    c.account_type,
+    c.account_category,
+    c.account_status,
+    c.account_partner,
+    c.account_customer,
+    c.account_full,
+    c.project_product_name,
+    o.first_seen,
+    o.last_seen
+FROM compute_optimizer o
+JOIN account_context c ON c.id = o.account_id
+WHERE o.retired_at IS NULL AND c.account_retired_at IS NULL

@@ -1,0 +1,38 @@
+-- The rules of each web ACL.
+SELECT
+    w.id,
+    w.account_id,
+    w.web_acl_name,
+    w.rule_name,
+    w.priority,
+    w.action,
+    w.statement_type,
+    w.is_managed_rule,
+    w.is_custom_rule,
+    w.rate_limit,
+    w.logging_enabled,
+    w.geo_blocking,
+    w.sql_injection,
+    w.sample_request_enabled,
+    w.cloudwatch_enabled,
+    w.has_xss_protection,
+    w.waf_version,
+    w.is_compliant,
+    w.scope,
+    w.created_at,
+    w.updated_at,
+    c.account,
+    c.account_region,
+    c.account_name,
+    c.account_type,
+    c.account_category,
+    c.account_status,
+    c.account_partner,
+    c.account_customer,
+    c.account_full,
+    c.project_product_name,
+    w.first_seen,
+    w.last_seen
+FROM waf_rules_detailed w
+JOIN account_context c ON c.id = w.account_id
+WHERE w.retired_at IS NULL AND c.account_retired_at IS NULL
