@@ -34,7 +34,7 @@ class MemoryS3:
     def get_object(self, *, Key: str, **_: Any) -> dict[str, Any]:
         return {"Body": BytesIO(self.objects[Key])}
 
-    def head_object(self, *, Key: str, **_: Any) -> dict[str, Any]:  # noqa: N803
+    def head_object(self, *, Key: str, **_: Any) -> dict[str, Any]:
         if Key not in self.objects:
             raise ClientError({"Error": {"Code": "404", "Message": "Not Found"}}, "HeadObject")
         return {"ETag": _etag(self.objects[Key])}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -83,7 +83,7 @@ CONTACT_INFO = Table(
 def _alternate_contacts(payload: Payload) -> Iterator[Row]:
     for contact_type, contact in (payload.get("alternate_contacts") or {}).items():
         if contact:
-            yield {"contact_type": contact_type, **contact}
+            yield {"contact_type": contact_type, **contact} if isinstance(contact, Mapping) else contact
 
 
 ALTERNATE_CONTACTS = Table(

@@ -16,7 +16,7 @@ from a360_pipeline.sections.model import (
     Table,
     Type,
 )
-from a360_pipeline.sections.shapes import ACCOUNT
+from a360_pipeline.sections.shapes import ACCOUNT, elements
 
 CONFIG_REPORTS = Table(
     "config_reports",
@@ -49,7 +49,7 @@ STATUS_OF = {"NON_COMPLIANT": "OPEN", "COMPLIANT": "RESOLVED", "NOT_APPLICABLE":
 def _results(payload: Payload) -> Iterator[Row]:
     """The results of a report, each told which report it is of, and what it does to the row it speaks of."""
     report = {"date_from": payload.get("date_from"), "date_to": payload.get("date_to")}
-    for result in payload.get("non_compliant_resources") or ():
+    for result in elements(payload.get("non_compliant_resources")):
         if not isinstance(result, Mapping):
             yield result
         elif result.get("compliance_type") != "INSUFFICIENT_DATA":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 
 from a360_pipeline.aws.accounts import Account
@@ -24,7 +24,7 @@ from a360_pipeline.sections.model import (
     Type,
     Window,
 )
-from a360_pipeline.sections.shapes import ACCOUNT
+from a360_pipeline.sections.shapes import ACCOUNT, elements
 
 GET_COST_AND_USAGE = Operation("ce", "GetCostAndUsage", usd_per_request=Decimal("0.01"))
 TOP_SERVICES = 5
@@ -67,7 +67,8 @@ def _of_report(name: str) -> Callable[[Payload], Iterator[Row]]:
     """The rows under one name of a report, each told which report it belongs to."""
 
     def rows(payload: Payload) -> Iterator[Row]:
-        return ({"report": payload.get("period"), **row} for row in payload.get(name) or ())
+        for row in elements(payload.get(name)):
+            yield {"report": payload.get("period"), **row} if isinstance(row, Mapping) else row
 
     return rows
 

@@ -17,7 +17,7 @@ from a360_pipeline.sections.model import (
     Table,
     Type,
 )
-from a360_pipeline.sections.shapes import ACCOUNT
+from a360_pipeline.sections.shapes import ACCOUNT, elements
 
 REPORTED = (
     "account",
@@ -61,7 +61,7 @@ LOGS = Table(
 def _messages(payload: Payload) -> Iterator[Row]:
     """The messages in their order: each is an object that names one section and says what happened."""
     numbers = count(1)
-    for message in payload.get("message") or ():
+    for message in elements(payload.get("message")):
         if not isinstance(message, Mapping):
             yield message
             continue

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from a360_pipeline.sections.model import Payload, Reference, Row
@@ -15,11 +15,14 @@ ACCOUNT = Reference(
 )
 
 
+def elements(found: Any) -> Iterator[Any]:
+    """What a list holds, or what lies alone where a list is expected; what is no object is refused as a row.
+
+    An empty object says nothing and is left out here, before anything is added to it.
+    """
+    yield from (each for each in (found if isinstance(found, list) else [found] if found else ()) if each != {})
+
+
 def at(name: str) -> Callable[[Payload], Iterable[Row]]:
     """The rows under one name of a payload that is an object."""
-
-    def rows(payload: Payload) -> Iterable[Row]:
-        found: Any = payload.get(name)
-        return [found] if isinstance(found, Mapping) else found or ()
-
-    return rows
+    return lambda payload: elements(payload.get(name))

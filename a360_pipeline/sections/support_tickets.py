@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 
 from a360_pipeline.sections.model import Column, History, Kept, Payload, Row, Scope, Section, Table, Type
-from a360_pipeline.sections.shapes import ACCOUNT
+from a360_pipeline.sections.shapes import ACCOUNT, elements
 
 
 def _tickets(payload: Payload) -> Iterable[Row]:
     """The cases of either shape: a list of them, or an object around it that tells the period once (R40)."""
     if isinstance(payload, list):
         return payload
+    if payload.get("tickets") is None:
+        raise TypeError("it has no tickets")
     period = {name: payload.get(name) for name in ("date_from", "date_to")}
     return [
         {**ticket, **{name: day for name, day in period.items() if ticket.get(name) is None}}
         if isinstance(ticket, Mapping)
         else ticket
-        for ticket in payload.get("tickets")
+        for ticket in elements(payload["tickets"])
     ]
 
 

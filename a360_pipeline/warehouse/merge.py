@@ -204,9 +204,9 @@ def _merge_statement(table: Table) -> sql.Composed:
         dates = {"told_on": '"@date"', "told_by": '"@interval"'}
     return sql.SQL(
         "WITH merged AS (INSERT INTO {table} AS t ({names}) SELECT {values} FROM {resolved} {in_time} "
-        "ON CONFLICT ON CONSTRAINT {key} {conflict} RETURNING t.id, (xmax = 0) AS created{returned}){remembered} "
-        "SELECT (SELECT count(*) FROM {resolved}), count(*) FILTER (WHERE created), "
-        "count(*) FILTER (WHERE NOT created) FROM merged"
+        "ON CONFLICT ON CONSTRAINT {key} {conflict} RETURNING t.id, (xmax = 0) AS _new{returned}){remembered} "
+        "SELECT (SELECT count(*) FROM {resolved}), count(*) FILTER (WHERE _new), "
+        "count(*) FILTER (WHERE NOT _new) FROM merged"
     ).format(
         table=sql.Identifier(table.name),
         names=ids((*written, *dates)),
@@ -262,7 +262,7 @@ def _remember(table: Table, facts: tuple[str, ...]) -> sql.Composable:
         "(table_name, row_id, account_id, date, change, before, after) "
         "SELECT {name}, m.id, {owner}, {date}, 'changed', {before}, {after} "
         "FROM merged m JOIN {table} old ON old.id = m.id "
-        "WHERE NOT m.created AND ({olds}) IS DISTINCT FROM ({news}) "
+        "WHERE NOT m._new AND ({olds}) IS DISTINCT FROM ({news}) "
         "ON CONFLICT ON CONSTRAINT resource_changes_key DO UPDATE SET after = excluded.after)"
     ).format(
         name=sql.Literal(table.name),
@@ -290,8 +290,8 @@ def _late_statement(table: Table) -> sql.Composed:
         'SELECT {names}, "@date", "@date", "@since" FROM {resolved} WHERE "@late" '
         "ON CONFLICT ON CONSTRAINT {key} DO UPDATE SET {sets}, first_seen = least(t.first_seen, excluded.first_seen), "
         "last_seen = CASE WHEN {later} THEN excluded.last_seen ELSE t.last_seen END "
-        "WHERE {later} OR excluded.first_seen < t.first_seen RETURNING (xmax = 0) AS created) "
-        "SELECT 0, count(*) FILTER (WHERE created), count(*) FILTER (WHERE NOT created) FROM merged"
+        "WHERE {later} OR excluded.first_seen < t.first_seen RETURNING (xmax = 0) AS _new) "
+        "SELECT 0, count(*) FILTER (WHERE _new), count(*) FILTER (WHERE NOT _new) FROM merged"
     ).format(
         table=sql.Identifier(table.name),
         names=ids(written),

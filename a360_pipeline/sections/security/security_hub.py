@@ -18,7 +18,7 @@ from a360_pipeline.sections.model import (
     Type,
     whole,
 )
-from a360_pipeline.sections.shapes import ACCOUNT
+from a360_pipeline.sections.shapes import ACCOUNT, elements
 
 SECURITY = Table(
     "security",
@@ -52,7 +52,7 @@ def _findings(payload: Payload) -> Iterator[Row]:
     summaries: Iterable[Any] = whole(payload)
     for summary in summaries:
         # What is no summary is refused where summaries are rows; its neighbors' findings stay.
-        for finding in (isinstance(summary, Mapping) and summary.get("findings")) or ():
+        for finding in elements(summary.get("findings") if isinstance(summary, Mapping) else None):
             is_row = isinstance(finding, Mapping)
             yield {**finding, "summary_service": summary.get("service")} if is_row else finding
 
