@@ -221,9 +221,11 @@ def _merge_statement(table: Table) -> sql.Composed:
 
 
 def _on_conflict(table: Table, facts: tuple[str, ...]) -> sql.Composable:
-    if table.kept is Kept.ADDED or not facts:
+    if table.kept is Kept.ADDED or not (facts or table.has_history):
         return sql.SQL("DO NOTHING")
-    differs = sql.SQL("({}) IS DISTINCT FROM ({})").format(ids(facts, "t"), ids(facts, "excluded"))
+    differs: sql.Composable = sql.SQL("false")
+    if facts:
+        differs = sql.SQL("({}) IS DISTINCT FROM ({})").format(ids(facts, "t"), ids(facts, "excluded"))
     sets: list[sql.Composable] = [sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in facts]
     stamp = [sql.SQL("updated_at = now()")] if "updated_at" in table.stamps else []
     when: sql.Composable = differs
