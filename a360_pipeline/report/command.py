@@ -9,15 +9,15 @@ from typing import Any
 
 import click
 import psycopg
-from psycopg.conninfo import conninfo_to_dict
 from rich.console import Console
 from rich.progress import MofNCompleteColumn, Progress
 
 from a360_pipeline.aws.errors import AWS_ERRORS, explain
 from a360_pipeline.gaps import GapsError
 from a360_pipeline.report.coverage import NothingKnown
-from a360_pipeline.settings import Settings, SettingsError, load_settings
+from a360_pipeline.settings import SettingsError, load_settings
 from a360_pipeline.warehouse.connection import WarehouseUnavailable
+from a360_pipeline.warehouse.connection import database_url as read_database_url
 
 
 class Refused(click.ClickException):
@@ -77,24 +77,11 @@ def on_a_warehouse(command: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(command)
     def wrapped(*arguments: Any, database_url: str | None, **options: Any) -> Any:
         settings = load_settings(**({} if database_url is None else {"database_url": database_url}))
-        _check_readable(settings)
+        if settings.database_url is not None:
+            read_database_url(settings)
         return command(*arguments, settings=settings, **options)
 
     return wrapped
-
-
-def _check_readable(settings: Settings) -> None:
-    """Raises SettingsError on a URL that libpq would complain of by quoting the password."""
-    url = settings.database_url.get_secret_value() if settings.database_url else ""
-    try:
-        host = str(conninfo_to_dict(url).get("host"))
-    except (psycopg.ProgrammingError, UnicodeDecodeError):
-        raise SettingsError(f"the warehouse's URL (hidden) cannot be read: {ESCAPES}") from None
-    if "@" in host:
-        raise SettingsError(f"the warehouse's URL (hidden) has more than one @: {ESCAPES}")
-
-
-ESCAPES = "within a user's name or a password, write @ as %40, % as %25, / as %2F, and a space as %20"
 
 
 def sandbox_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -11,6 +11,9 @@ from a360_pipeline.settings import Settings
 OPTIONS = "-c timezone=UTC -c statement_timeout=0"
 
 
+ESCAPES = "within a user's name or a password, write @ as %40, % as %25, / as %2F, and a space as %20"
+
+
 class WarehouseUnavailable(RuntimeError):
     """The warehouse cannot be reached. The message says where it was looked for, never the password."""
 
@@ -28,9 +31,17 @@ def connect(url: str) -> psycopg.Connection[tuple[object, ...]]:
 
 
 def database_url(settings: Settings) -> str:
-    """The warehouse's URL from the settings. Raises WarehouseUnavailable when there is none."""
+    """The warehouse's URL from the settings. Raises WarehouseUnavailable when there is none, or it cannot be read."""
     if settings.database_url is None:
         raise WarehouseUnavailable(
             "no warehouse is set: start the sandbox with `a360 sandbox up`, or set A360_DATABASE_URL"
         )
-    return settings.database_url.get_secret_value()
+    url = settings.database_url.get_secret_value()
+    try:
+        host = str(conninfo_to_dict(url).get("host"))
+    except (psycopg.ProgrammingError, UnicodeDecodeError):
+        # Not libpq's own words, which quote the password.
+        raise WarehouseUnavailable(f"the warehouse's URL (hidden) cannot be read: {ESCAPES}") from None
+    if "@" in host:
+        raise WarehouseUnavailable(f"the warehouse's URL (hidden) has more than one @: {ESCAPES}")
+    return url
