@@ -159,28 +159,34 @@ def _answer_state(state: Any, as_json: bool) -> None:
             click.echo(f"{name} {getattr(state, name)}")
 
 
-def _migrate(settings: Settings) -> Any:
-    from a360_pipeline.warehouse.migrate import migrate
+def _migrate(settings: Settings, *, adopt: bool = False) -> Any:
+    from a360_pipeline.warehouse.migrate import MigrationRefused, migrate
 
     url = database_url(settings)
     connect(url).close()  # says in one sentence when there is no database
-    migration = migrate(url)
+    try:
+        migration = migrate(url, adopt=adopt)
+    except MigrationRefused as error:
+        raise click.ClickException(str(error)) from error
     tell(f"{len(migration.added)} added, {len(migration.views)} views")
     return migration
 
 
 @main.command()
+@click.option("--adopt", is_flag=True, help="Take over tables that another system made and filled.")
 @as_json
 @explained
 @on_a_warehouse
-def migrate(settings: Settings, as_json: bool) -> None:
+def migrate(settings: Settings, adopt: bool, as_json: bool) -> None:
     """Creates the warehouse or brings it up to date; nothing is ever dropped."""
-    migration = _migrate(settings)
+    migration = _migrate(settings, adopt=adopt)
     if as_json:
         click.echo(json.dumps(asdict(migration)))
         return
     for added in migration.added:
         click.echo(f"added {added}")
+    if migration.adopted is not None:
+        click.echo(f"adopted {len(migration.adopted.tables)} tables with {migration.adopted.kept} rows")
 
 
 def _snapshots(settings: Settings) -> Any:

@@ -161,7 +161,7 @@ class Snapshot:
                 "rule_name": f"securityhub-ec2-{each.number % 40}-conformance-pack",
                 "resource_id": f"instance-{each.id[:17]}",
                 "resource_type": "AWS::EC2::Instance",
-                "config_rule_invoked_time": self._time(-1, each.number),
+                "config_rule_invoked_time": each.changed,
                 "conformance_pack": "Operational-Best-Practices-for-CIS" if each.number % 3 else "Standalone",
                 "compliance_type": "NON_COMPLIANT",
                 "annotation": f"This resource is not compliant: {each.id} {each.version}" if each.number % 2 else None,
@@ -242,7 +242,7 @@ class Snapshot:
             "resource_id": repository,
             "created_at": each.made,
             "updated_at": each.changed,
-            "recommendation": "For information on how to correct this, consult the Security Hub controls documentation.",
+            "recommendation": "For information on how to correct this issue, consult the Security Hub documentation.",
             "compliance_status": "FAILED",
             "region": self.region,
             "workflow_state": "NEW",
@@ -378,7 +378,7 @@ class Snapshot:
             "title": f"CVE-2025-{each.number} - mariadb-libs",
             "description": LONG * 3,
             "first_observed_at": each.made,
-            "last_observed_at": self._time(-1, each.number),
+            "last_observed_at": each.changed,
             "updated_at": each.changed,
         }
 

@@ -1,19 +1,25 @@
-"""Parts that benchmarks share: a bucket in memory, a warehouse for the run, the field's snapshots many times over."""
+"""Parts that benchmarks share: buckets without S3, a warehouse, a slow line to it, the snapshots of the field."""
 
 from __future__ import annotations
 
 import datetime as dt
 import hashlib
 import shutil
+import socket
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 from io import BytesIO
 from pathlib import Path
+from queue import SimpleQueue
 from typing import Any
 
 import psycopg
 from botocore.exceptions import ClientError
+from psycopg.conninfo import make_conninfo
 
 from a360_pipeline.sandbox import postgres
 from a360_pipeline.snapshot.store import SnapshotStore
@@ -69,7 +75,35 @@ def _etag(body: bytes) -> str:
 
 
 def memory_store() -> SnapshotStore:
-    return SnapshotStore(MemoryS3(), "benchmark", "data/", "loaded/", "quarantine/")
+    return _store(MemoryS3())
+
+
+def _store(s3: Any) -> SnapshotStore:
+    return SnapshotStore(s3, "benchmark", "data/", "loaded/", "quarantine/")
+
+
+class MadeS3:
+    """A bucket that makes an object's bytes when it is read and keeps nothing, so that a loader's memory shows."""
+
+    def __init__(self, make: Callable[[str], bytes]) -> None:
+        self.make = make
+
+    def get_object(self, *, Key: str, **_: Any) -> dict[str, Any]:
+        return {"Body": BytesIO(self.make(Key))}
+
+    def head_object(self, **_: Any) -> dict[str, Any]:
+        raise ClientError({"Error": {"Code": "404", "Message": "Not Found"}}, "HeadObject")
+
+    def copy_object(self, **_: Any) -> None:
+        """It is as if it had been copied."""
+
+    def delete_object(self, **_: Any) -> None:
+        """It is as if it had been deleted."""
+
+
+def made_store(make: Callable[[str], bytes]) -> SnapshotStore:
+    """A store of objects that are made by their key."""
+    return _store(MadeS3(make))
 
 
 @contextmanager
@@ -94,6 +128,91 @@ def new_warehouse(server: postgres.Server, name: str) -> str:
         connection.execute(f'CREATE DATABASE "{name}"')
     migrate(server.url(name))
     return server.url(name)
+
+
+@dataclass(slots=True)
+class Line:
+    """A line to the server on which whatever a client sends arrives `delay` seconds later."""
+
+    server: postgres.Server
+    delay: float
+    port: int
+    statements: int = 0
+    """Statements that clients sent: simple queries, COPY among them, and executions of the extended protocol."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def url(self, database: str) -> str:
+        # Without these a client first asks for encryption, and what it sends could not be counted.
+        return make_conninfo(self.server.url(database), port=self.port, sslmode="disable", gssencmode="disable")
+
+    def serve(self, listening: socket.socket) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = listening.accept()
+                to_server = socket.create_connection((self.server.host, self.server.port))
+                for each in (client, to_server):
+                    each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                waiting: SimpleQueue[tuple[float, bytes]] = SimpleQueue()
+                for work in (
+                    lambda client=client, waiting=waiting: self._receive(client, waiting),
+                    lambda to_server=to_server, waiting=waiting: _deliver(to_server, waiting),
+                    lambda client=client, to_server=to_server: _pump(to_server, client),
+                ):
+                    threading.Thread(target=work, daemon=True).start()
+
+    def _receive(self, client: socket.socket, waiting: SimpleQueue[tuple[float, bytes]]) -> None:
+        # The first message, which starts the session, alone has no type before its length.
+        pending, head = bytearray(), 0
+        data = b"-"
+        while data:
+            data = _received(client)
+            waiting.put((time.monotonic() + self.delay, data))
+            pending += data
+            while len(pending) >= head + 4:
+                length = head + int.from_bytes(pending[head : head + 4])
+                if len(pending) < length:
+                    break
+                if head and pending[0] in b"QE":
+                    with self.lock:
+                        self.statements += 1
+                del pending[:length]
+                head = 1
+
+
+def _received(connection: socket.socket) -> bytes:
+    try:
+        return connection.recv(1 << 18)
+    except OSError:
+        return b""
+
+
+def _deliver(to_server: socket.socket, waiting: SimpleQueue[tuple[float, bytes]]) -> None:
+    # A long line, not a thin one: what was sent close together arrives close together.
+    data = b"-"
+    while data:
+        due, data = waiting.get()
+        time.sleep(max(0.0, due - time.monotonic()))
+        with suppress(OSError):
+            to_server.sendall(data)
+    with suppress(OSError):
+        to_server.shutdown(socket.SHUT_WR)
+
+
+def _pump(source: socket.socket, target: socket.socket) -> None:
+    while data := _received(source):
+        with suppress(OSError):
+            target.sendall(data)
+    source.close()
+    target.close()
+
+
+@contextmanager
+def line_to(server: postgres.Server, delay: float) -> Iterator[Line]:
+    """A line on which a round trip takes `delay` seconds longer."""
+    with socket.create_server((server.host, 0)) as listening:
+        line = Line(server, delay, listening.getsockname()[1])
+        threading.Thread(target=line.serve, args=(listening,), daemon=True).start()
+        yield line
 
 
 def repeat_field_snapshots(store: SnapshotStore, account_regions: int) -> None:

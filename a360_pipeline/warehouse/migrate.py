@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from typing import Any
 
@@ -12,6 +12,11 @@ from alembic.autogenerate import produce_migrations
 from alembic.migration import MigrationContext
 from alembic.operations import Operations, ops
 
+from a360_pipeline.sections.registry import TABLES
+from a360_pipeline.warehouse.adopt import Adoption, driver_of
+from a360_pipeline.warehouse.adopt import adopt as take_over
+from a360_pipeline.warehouse.adopt_shape import in_another_shape
+from a360_pipeline.warehouse.adopt_views import put_back
 from a360_pipeline.warehouse.schema import metadata
 
 # Any number will do, as long as every migration of a warehouse takes the same one.
@@ -24,24 +29,47 @@ class Migration:
 
     added: tuple[str, ...]
     views: tuple[str, ...]
+    adopted: Adoption | None = None
+    """None unless it was to adopt what is there."""
 
 
-def migrate(url: str) -> Migration:
+class MigrationRefused(RuntimeError):
+    """The database has tables of our names that are not ours. The message says which, and what to do."""
+
+
+def migrate(url: str, *, adopt: bool = False) -> Migration:
     """Brings a database up to the declarations, in one transaction; safe to run twice and from two places.
 
-    Only adds: nothing is dropped or narrowed. Views are made anew. Raises sqlalchemy's OperationalError.
+    Only adds: nothing is dropped or narrowed. Views are made anew. With `adopt` it first takes over tables of
+    our names that have another shape. Raises sqlalchemy's OperationalError, and MigrationRefused where there are
+    such tables and `adopt` is not asked for.
     """
     engine = sa.create_engine(sa.make_url(url).set(drivername="postgresql+psycopg"), poolclass=sa.NullPool)
     declared = metadata()
     with engine.begin() as connection:
         connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
+        driver = driver_of(connection)
+        adopted = take_over(connection, declared) if adopt else None
+        _refuse(in_another_shape(driver, declared))
         context = MigrationContext.configure(connection, opts={"compare_type": False})
         script = produce_migrations(context, declared).upgrade_ops
         additions = [op for op in _flat(script) if isinstance(op, ADDITIONS)]
         run = Operations(context)
         for addition in additions:
             run.invoke(addition)
-        return Migration(tuple(_name(op) for op in additions), _make_views(connection))
+        views = _make_views(connection)
+        if adopted is not None:
+            adopted = replace(adopted, lost=put_back(driver, adopted.views, views))
+        return Migration(tuple(_name(op) for op in additions), views, adopted)
+
+
+def _refuse(names: tuple[str, ...]) -> None:
+    if names:
+        shown = ", ".join(names[:3]) + (", …" if len(names) > 3 else "")
+        raise MigrationRefused(
+            f"{len(names)} tables of this database have our names but another shape ({shown}): make a backup, then "
+            "run `a360 migrate --adopt`, which takes them over with all their rows. Nothing was changed."
+        )
 
 
 ADDITIONS = (ops.CreateTableOp, ops.AddColumnOp, ops.CreateIndexOp, ops.AddConstraintOp)
@@ -70,17 +98,31 @@ def view_files() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+def arrivals_view() -> str:
+    """SQL of `resource_arrivals`: the first sight of every row that has one, from all tables that keep it."""
+    parts = [
+        f"SELECT '{table.name}' AS table_name, id AS row_id, account_id, first_seen AS date FROM {table.name}"  # noqa: S608 - declared names
+        for table in TABLES
+        if table.has_history and any(reference.table == "accounts" for reference in table.references)
+    ]
+    return "\nUNION ALL\n".join(parts)
+
+
 def _make_views(connection: sa.Connection) -> tuple[str, ...]:
-    views = view_files()
+    views = dict(sorted({**view_files(), "resource_arrivals": arrivals_view()}.items()))
     quote = connection.dialect.identifier_preparer.quote
-    for name, query in views.items():
-        create = f"CREATE OR REPLACE VIEW {quote(name)} AS {query}"
-        try:
-            with connection.begin_nested():
-                connection.exec_driver_sql(create)
-        except sa.exc.ProgrammingError:
-            # PostgreSQL replaces a view only by one that begins with the same columns. Replacing comes
-            # first because it keeps the grants that dropping loses.
-            connection.exec_driver_sql(f"DROP VIEW IF EXISTS {quote(name)} CASCADE")
-            connection.exec_driver_sql(create)
+
+    def create() -> None:
+        for name, query in views.items():
+            connection.exec_driver_sql(f"CREATE OR REPLACE VIEW {quote(name)} AS {query}")
+
+    try:
+        with connection.begin_nested():
+            create()
+    except sa.exc.ProgrammingError:
+        # PostgreSQL replaces a view only by one that begins with the same columns. Replacing comes first because
+        # it keeps the grants that dropping loses; without CASCADE, so that nobody else's view is dropped.
+        for name in reversed(views):
+            connection.exec_driver_sql(f"DROP VIEW IF EXISTS {quote(name)}")
+        create()
     return tuple(views)

@@ -20,7 +20,7 @@ OF_THE_LOAD = {
     "ii_id",
     "ii_account_id",
 } | {"created_at", "updated_at", "ii_created_at"}
-CONTEXT = {"account_context"}
+CONTEXT = {"account_context", "view_changes_since_yesterday"}
 
 
 def contents(connection: psycopg.Connection[Any]) -> dict[str, list[str]]:

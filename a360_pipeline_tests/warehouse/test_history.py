@@ -172,6 +172,22 @@ def test_a_monthly_snapshot_of_the_day_is_another_report(tell: Tell, connection:
     assert connection.execute("SELECT interval FROM coverage ORDER BY 1").fetchall() == [("DAILY",), ("MONTHLY",)]
 
 
+def test_what_came_changed_and_went_since_yesterday_is_told_per_account(
+    tell: Tell, connection: psycopg.Connection[Any]
+) -> None:
+    tell(1, key("a"), key("b"))
+    tell(2, key("a", key_state="Disabled"), key("c"))
+    told = connection.execute(
+        "SELECT account, account_region, change, coalesce(after, before) ->> 'key_id' "
+        "FROM view_changes_since_yesterday WHERE table_name = 'kms_keys' ORDER BY 3"
+    ).fetchall()
+    assert told == [
+        (ACCOUNT, REGION, "came", None),
+        (ACCOUNT, REGION, "changed", "a"),
+        (ACCOUNT, REGION, "retired", "b"),
+    ]
+
+
 def test_fields_that_nothing_is_made_of_are_counted_by_name(tell: Tell, connection: psycopg.Connection[Any]) -> None:
     result = tell(1, key("a", alias="alias/a"), key("b", alias="alias/b", policy={}))
     assert result.not_taken == {"security.kms[].alias": 2}

@@ -10,12 +10,13 @@ from typing import Any
 
 import psycopg
 import pytest
+import sqlalchemy as sa
 
 from a360_pipeline.warehouse.migrate import Migration, migrate, view_files
 from a360_pipeline.warehouse.tables import ALL_TABLES
 
 CONTRACT = Path(__file__).parents[3] / "shared" / "contract"
-OWN_VIEWS = {"account_context"}
+OWN_VIEWS = {"account_context", "view_changes_since_yesterday"}
 
 
 @pytest.fixture
@@ -78,6 +79,21 @@ def test_what_nobody_declares_is_left_alone(url: str) -> None:
     with psycopg.connect(url) as connection:
         assert columns(connection, "mine") == ["n"]
         assert "note" in columns(connection, "accounts")
+
+
+def test_a_view_of_ours_that_changed_its_columns_is_made_anew_and_nobody_elses_is_dropped(url: str) -> None:
+    migrate(url)
+    with psycopg.connect(url) as connection:
+        connection.execute("DROP VIEW view_contact_info")
+        connection.execute("CREATE VIEW view_contact_info AS SELECT 1 AS other")
+    migrate(url)
+    with psycopg.connect(url) as connection:
+        assert "city" in columns(connection, "view_contact_info")
+        connection.execute("DROP VIEW view_contact_info")
+        connection.execute("CREATE VIEW view_contact_info AS SELECT 1 AS other")
+        connection.execute("CREATE VIEW mine AS SELECT other FROM view_contact_info")
+    with pytest.raises(sa.exc.InternalError, match="view mine depends on view view_contact_info"):
+        migrate(url)
 
 
 def test_views_keep_their_grants(url: str) -> None:
