@@ -25,6 +25,7 @@ from a360_pipeline.sandbox import postgres
 from a360_pipeline.snapshot.store import SnapshotStore
 from a360_pipeline.warehouse.migrate import migrate
 
+TEMPLATE = "template_warehouse"
 FIELD_SNAPSHOTS = Path(__file__).parents[2] / "shared" / "data" / "snapshots" / "data"
 
 
@@ -124,9 +125,11 @@ def postgres_server() -> Iterator[postgres.Server]:
 def new_warehouse(server: postgres.Server, name: str) -> str:
     """The URL of an empty, migrated warehouse."""
     with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        if connection.execute("SELECT FROM pg_database WHERE datname = %s", [TEMPLATE]).fetchone() is None:
+            connection.execute(f'CREATE DATABASE "{TEMPLATE}"')
+            migrate(server.url(TEMPLATE))
         connection.execute(f'DROP DATABASE IF EXISTS "{name}"')
-        connection.execute(f'CREATE DATABASE "{name}"')
-    migrate(server.url(name))
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{TEMPLATE}"')
     return server.url(name)
 
 

@@ -68,9 +68,11 @@ def run_batch(connection: Connection, bucket: str, found: Sequence[Found]) -> Ou
     staged = {table.name: Staged(table) for table in TABLES}
     for number, filing in enumerate(filings, start=LEDGER_FRAME + 1):
         _stage(filing, number, staged)
-    stage_frames(connection, [Frame(), *(filing.frame() for filing in filings)])
-    rejected = _merge(connection, staged, outcome)
-    _retire(connection, filings, rejected, outcome)
+    frames = [Frame(), *(filing.frame() for filing in filings)]
+    stage_frames(connection, frames)
+    any_late = any(frame.is_late for frame in frames)
+    rejected = _merge(connection, staged, outcome, any_late=any_late)
+    _retire(connection, filings, rejected, outcome, any_late=any_late)
     coverage = [
         _settled(number, filing, staged, rejected)
         for number, filing in enumerate(filings, start=LEDGER_FRAME + 1)
@@ -86,21 +88,22 @@ def run_batch(connection: Connection, bucket: str, found: Sequence[Found]) -> Ou
 def _claim(connection: Connection, bucket: str, found: Sequence[Found], outcome: Outcome) -> dict[str, int]:
     """Attempts by key of the objects that nobody dealt with before; the others are known."""
     attempts: dict[str, int] = {}
-    for each in found:
-        row = connection.execute(
-            "INSERT INTO load_ledger (bucket, key, etag, last_modified, attempts) VALUES (%s, %s, %s, %s, 1) "
-            "ON CONFLICT ON CONSTRAINT load_ledger_key DO UPDATE SET attempts = load_ledger.attempts + 1 "
-            "RETURNING attempts, outcome, reason",
-            (bucket, each.stored.key, each.stored.etag, each.stored.last_modified),
-        ).fetchone()
-        assert row is not None  # noqa: S101 - RETURNING gives a row, inserted or updated
-        count, before, reason = row
+    stored = [each.stored for each in found]
+    claimed = connection.execute(
+        "INSERT INTO load_ledger (bucket, key, etag, last_modified, attempts) "
+        "SELECT %s, key, etag, last_modified, 1 "
+        "FROM unnest(%s::text[], %s::text[], %s::timestamptz[]) AS o (key, etag, last_modified) "
+        "ON CONFLICT ON CONSTRAINT load_ledger_key DO UPDATE SET attempts = load_ledger.attempts + 1 "
+        "RETURNING key, attempts, outcome, reason",
+        (bucket, [s.key for s in stored], [s.etag for s in stored], [s.last_modified for s in stored]),
+    )
+    for key, count, before, reason in claimed:
         if before is None:
-            attempts[each.stored.key] = count
+            attempts[key] = count
         elif before == "quarantined":
-            outcome.quarantined[each.stored.key] = reason
+            outcome.quarantined[key] = reason
         else:
-            outcome.known.append(each.stored.key)
+            outcome.known.append(key)
     return attempts
 
 
@@ -122,13 +125,13 @@ def _stage_table(filing: Filing, frame: int, staged: Staged, payload: Any) -> No
         filing.counts[staged.table.name] = len(rows)
 
 
-def _merge(connection: Connection, staged: dict[str, Staged], outcome: Outcome) -> list[Rejected]:
+def _merge(connection: Connection, staged: dict[str, Staged], outcome: Outcome, *, any_late: bool) -> list[Rejected]:
     rejected: list[Rejected] = []
     for each in staged.values():
         if each.rows:
             stage_rows(connection, each)
             each.rejected += orphans(connection, each)
-            outcome.tables[each.table.name] = merge(connection, each.table)
+            outcome.tables[each.table.name] = merge(connection, each.table, any_late=any_late)
         rejected += each.rejected
     if "security" in outcome.tables:
         recount_findings(connection)
@@ -139,7 +142,14 @@ def _merge(connection: Connection, staged: dict[str, Staged], outcome: Outcome) 
     return rejected
 
 
-def _retire(connection: Connection, filings: Sequence[Filing], rejected: Sequence[Rejected], outcome: Outcome) -> None:
+def _retire(
+    connection: Connection,
+    filings: Sequence[Filing],
+    rejected: Sequence[Rejected],
+    outcome: Outcome,
+    *,
+    any_late: bool,
+) -> None:
     """What the newest listings leave out ages; what the complete ones of ours leave out is retired."""
     refused = {each.frame for each in rejected}
     complete = [
@@ -149,15 +159,16 @@ def _retire(connection: Connection, filings: Sequence[Filing], rejected: Sequenc
     ]
     mark_complete(connection, complete)
     listed = {filing.section.name for filing in filings if filing.has_facts}
+    corrected = {filing.section.name for filing in filings if filing.standing.is_corrected}
     # Children before parents, so that a removed parent leaves no child behind.
     for table in reversed(TABLES):
         section = SECTION_OF[table.name]
-        if section in listed and (table.is_listing or table.kept is Kept.DATED):
+        if section in listed and (table.is_listing or (table.kept is Kept.DATED and section in corrected)):
             if table.name not in outcome.tables:
                 stage_rows(connection, Staged(table))
                 resolve(connection, table)
             if table.is_listing:
-                changes = retire(connection, section, table)
+                changes = retire(connection, section, table, any_late=any_late)
             else:
                 changes = Changes(removed=remove_untold(connection, section, table))
             outcome.tables[table.name] = outcome.tables.get(table.name, Changes()) + changes

@@ -8,7 +8,8 @@ from psycopg.conninfo import conninfo_to_dict
 from a360_pipeline.settings import Settings
 
 # UTC, so that a time without an offset means the same everywhere.
-OPTIONS = "-c timezone=UTC -c statement_timeout=0"
+# Sorting a batch in memory takes this much; the default spills to disk.
+OPTIONS = "-c timezone=UTC -c statement_timeout=0 -c work_mem=64MB"
 
 
 ESCAPES = "within a user's name or a password, write @ as %40, % as %25, / as %2F, and a space as %20"

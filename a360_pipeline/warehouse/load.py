@@ -97,7 +97,7 @@ def _batches(store: Store, objects: Iterable[StoredObject], files: int, size: in
         except BadSnapshot:
             return ""
 
-    for _, same_day in groupby(sorted(objects, key=lambda each: (day(each), each)), day):
+    for _, same_day in groupby(sorted(set(objects), key=lambda each: (day(each), each)), day):
         batch: list[StoredObject] = []
         for each in same_day:
             if batch and (len(batch) >= files or sum(other.size for other in batch) + each.size > size):

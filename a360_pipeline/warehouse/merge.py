@@ -33,13 +33,13 @@ class Changes:
         )
 
 
-def merge(connection: Connection, table: Table) -> Changes:
+def merge(connection: Connection, table: Table, *, any_late: bool = False) -> Changes:
     """Inserts what is new, updates what differs, leaves what is the same untouched, remembers what changed."""
     resolve(connection, table)
     if table.closes:
         connection.execute(_nothing_to_close_statement(table))
     staged, created, updated = _counts(connection, _merge_statement(table))
-    if table.is_listing:
+    if table.is_listing and any_late:
         _, late_created, late_updated = _counts(connection, _late_statement(table))
         created, updated = created + late_created, updated + late_updated
     removed = connection.execute(_replace_statement(table)).rowcount if table.set_of else 0
@@ -315,12 +315,17 @@ def _replace_statement(table: Table) -> sql.Composed:
         set_of=ids(table.set_of),
         resolved=resolved_name(table),
         table=sql.Identifier(table.name),
-        in_set=sql.SQL(" AND ").join(
-            sql.SQL("t.{0} IS NOT DISTINCT FROM sets.{0}").format(sql.Identifier(name)) for name in table.set_of
-        ),
+        in_set=sql.SQL(" AND ").join(_same(table, name) for name in table.set_of),
         theirs=key_text(table, "r"),
         ours=key_text(table, "t"),
     )
+
+
+def _same(table: Table, name: str) -> sql.Composed:
+    # A reference is never null, and only equality is served by an index.
+    is_reference = any(reference.name == name for reference in table.references)
+    comparison = "t.{0} = sets.{0}" if is_reference else "t.{0} IS NOT DISTINCT FROM sets.{0}"
+    return sql.SQL(comparison).format(sql.Identifier(name))
 
 
 @cache

@@ -48,13 +48,19 @@ def _untold_statement(table: Table) -> sql.Composed:
     )
 
 
-def retire(connection: Connection, section: str, table: Table) -> Changes:
+def retire(connection: Connection, section: str, table: Table, *, any_late: bool) -> Changes:
     """Deals with the rows of `table` that the newest listings of the batch leave out.
 
     What a corrected snapshot of the same day no longer holds, and no other day ever held, is removed.
     """
-    connection.execute(_backdate_statement(table), {"section": section})
-    connection.execute(_find_statement(table), {"section": section})
+    if any_late:
+        connection.execute(_backdate_statement(table), {"section": section})
+    # A listing that mentions all there is, which is almost every one, costs this one look.
+    if not connection.execute(_find_statement(table), {"section": section}).rowcount:
+        connection.execute(sql.SQL("DROP TABLE {}").format(UNLISTED))
+        return Changes()
+    # Unanalyzed, the planner takes it for large and reads the whole table rather than a few accounts' rows.
+    connection.execute(sql.SQL("ANALYZE {}").format(UNLISTED))
     removed = connection.execute(_remove_statement(table)).rowcount
     retired = connection.execute(_age_statement(table)).fetchone()
     connection.execute(sql.SQL("DROP TABLE {}").format(UNLISTED))

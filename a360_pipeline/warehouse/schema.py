@@ -52,4 +52,8 @@ def _describe(table: Table, described: sa.MetaData) -> None:
         for column in table.columns
         if isinstance(column, Reference) and column.name != table.key[0]
     ]
+    if table.is_listing:
+        # What is retired piles up; what a listing is compared with does not.
+        live = sa.text("retired_at IS NULL")
+        items.append(sa.Index(f"{table.name}_live_idx", "account_id", postgresql_where=live))
     sa.Table(table.name, described, *items, comment=table.description)
