@@ -15,6 +15,7 @@ import psycopg
 import pytest
 
 from a360_pipeline.sandbox.aws import StandIn
+from a360_pipeline.sections.registry import TABLES
 from a360_pipeline.snapshot.store import SnapshotStore
 from a360_pipeline.warehouse import batch
 from a360_pipeline.warehouse.connection import WarehouseUnavailable
@@ -94,7 +95,7 @@ def test_every_entity_of_the_fields_snapshots_is_there_once(
     """R6, R7, R9, R10: applications keep their instance, account-wide facts are stored once."""
     result = run()
     assert (len(result.loaded), result.quarantined, result.rejected, result.unmoved) == (4, {}, 0, [])
-    counts = {name: one(connection, f"SELECT count(*) FROM {name}") for name in result.tables}
+    counts = {table.name: one(connection, f"SELECT count(*) FROM {table.name}") for table in TABLES}
     assert counts == {
         "accounts": 6,
         "products": 2,
