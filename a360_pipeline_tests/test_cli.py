@@ -55,7 +55,8 @@ def folder(tmp_path: Path) -> Path:
     """The field's snapshots in a folder of one's own."""
     if not FIELD_SNAPSHOTS.is_dir():
         pytest.skip("the field's snapshots are not at hand")
-    return Path(shutil.copytree(FIELD_SNAPSHOTS, tmp_path / "my snapshots"))
+    # The contents alone: what is copied may be read-only where it lies.
+    return Path(shutil.copytree(FIELD_SNAPSHOTS, tmp_path / "my snapshots", copy_function=shutil.copyfile))
 
 
 def answer(result: Result) -> Any:
@@ -174,7 +175,7 @@ def test_a_bad_file_is_told_and_does_not_keep_its_neighbors_out(
     assert "4 files: 0 loaded, 3 known from before, 1 quarantined, 0 gone; 0 rows rejected;" in printed
     assert f"quarantined file://{folder}/{NAME}: it is no valid JSON, perhaps cut off" in printed
 
-    shutil.copy(FIELD_SNAPSHOTS / NAME, folder / NAME)
+    shutil.copyfile(FIELD_SNAPSHOTS / NAME, folder / NAME)
     a360("load", folder)
     assert answer(a360("quarantine", "list", "--json")) == []
 
