@@ -104,7 +104,7 @@ class AccountSession:
             self.failed_parts.append(f"{name}: {explain(error)}")
 
 
-class MemberRole(CredentialProvider):  # type: ignore[misc]
+class MemberRole(CredentialProvider):  # type: ignore[misc]  # botocore has no types
     """The credentials of a member role: assumed at the first call, again before they expire."""
 
     METHOD = "a360-member-role"

@@ -186,7 +186,7 @@ def _on_disk(address: str, snapshots: SnapshotStore) -> list[tuple[Store, Stored
     if "://" in place or not place:
         raise SourceError(f"{address!r} is no file, no folder and no s3://BUCKET/PREFIX")
     # Not resolved: behind a symbolic link the names that say what a snapshot is of may be others.
-    path = Path(os.path.abspath(place))  # noqa: PTH100
+    path = Path(os.path.abspath(place))  # noqa: PTH100 - Path.resolve would follow links
     try:
         return [_stored(file, snapshots) for file in _files(path)]
     except OSError as error:
