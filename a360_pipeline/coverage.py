@@ -41,6 +41,14 @@ class Status(StrEnum):
         return self in (Status.OK, Status.EMPTY, Status.PARTIAL)
 
 
+class Unavailable(Exception):
+    """AWS answered, and the answer says that the facts are not to be had: raised by a section instead of "nothing"."""
+
+    def __init__(self, status: Status, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
 @dataclass(frozen=True, slots=True)
 class Effort:
     """What collecting cost. `seconds` is wall time; `paid_calls` are those AWS bills by request."""

@@ -25,7 +25,7 @@ from a360_pipeline.warehouse.migrate import migrate
 
 BUCKET = "a360-snapshots"
 FIELD_SNAPSHOTS = Path(__file__).parents[2] / "shared" / "data" / "snapshots" / "data"
-SMALL = Sizes(keys=6, instances=4, applications=6, patches=5)
+SMALL = Sizes(keys=6, instances=4, applications=6, patches=5, others=4)
 
 
 @pytest.fixture(autouse=True)

@@ -13,7 +13,7 @@ from botocore.config import Config
 from botocore.credentials import CredentialProvider, CredentialResolver, DeferredRefreshableCredentials
 
 from a360_pipeline.aws.errors import AWS_ERRORS, THROTTLING, explain
-from a360_pipeline.coverage import Effort
+from a360_pipeline.coverage import Effort, Unavailable
 from a360_pipeline.settings import Settings
 
 T = TypeVar("T")
@@ -100,7 +100,7 @@ class AccountSession:
         """Keeps the rest of a section when one part of it fails: the section becomes `partial`."""
         try:
             yield
-        except AWS_ERRORS as error:
+        except (*AWS_ERRORS, Unavailable) as error:
             self.failed_parts.append(f"{name}: {explain(error)}")
 
 

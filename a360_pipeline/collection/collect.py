@@ -11,9 +11,9 @@ from functools import partial
 from typing import Any
 
 from a360_pipeline.aws.accounts import Account
-from a360_pipeline.aws.errors import AWS_ERRORS, explain, status_of
+from a360_pipeline.aws.errors import AWS_ERRORS, error_code, explain, status_of
 from a360_pipeline.aws.sessions import AccountSession, Sessions
-from a360_pipeline.coverage import GLOBAL, Effort, SectionCoverage, Status
+from a360_pipeline.coverage import GLOBAL, Effort, SectionCoverage, Status, Unavailable
 from a360_pipeline.sections.account import identity
 from a360_pipeline.sections.model import History, Payload, Scope, Section, Window
 from a360_pipeline.sections.registry import SECTIONS
@@ -123,8 +123,11 @@ def _attempt(section: Section, aws: AccountSession, window: Window, today: dt.da
         if section.scope is Scope.ORGANIZATION:
             return Answer(payload, SectionCoverage(Status.OK, effort=effort()))
         return Answer(payload, _judge(section, payload, aws.failed_parts, effort()))
+    except Unavailable as error:
+        return Answer(None, SectionCoverage(error.status, message=str(error), effort=effort()))
     except AWS_ERRORS as error:
-        return Answer(None, SectionCoverage(status_of(error), message=explain(error), effort=effort()))
+        status = section.errors.get(error_code(error)) or status_of(error)
+        return Answer(None, SectionCoverage(status, message=explain(error), effort=effort()))
     except Exception as error:  # noqa: BLE001 - the boundary: a bug in one section is a gap in the ledger
         return Answer(None, SectionCoverage(Status.FAILED, message=f"bug: {explain(error)}", effort=effort()))
 

@@ -12,12 +12,12 @@ from moto.backend_index import backend_url_patterns
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from a360_pipeline.sandbox import errors, wire
-from a360_pipeline.sandbox.answers import ANSWERS, Answer
 from a360_pipeline.sandbox.errors import AwsError
 from a360_pipeline.sandbox.faults import CONTROL, LARGEST_BODY, Calls, Control, Faults
 from a360_pipeline.sandbox.identity import Caller, Identities, Signature, target_account
 from a360_pipeline.sandbox.organization import Organization
 from a360_pipeline.sandbox.repairs import REPAIRS
+from a360_pipeline.sandbox.services.served import ANSWERS, Answer
 from a360_pipeline.sandbox.wire import BadAnswer, Call, Response
 
 log = logging.getLogger(__name__)

@@ -30,6 +30,7 @@ class Organization:
     id: str
     accounts: tuple[Account, ...]
     gaps: tuple[Gap, ...]
+    sizes: Sizes
 
     @classmethod
     def seeded(
@@ -45,9 +46,10 @@ class Organization:
             raise ValueError("an organization has at least one account and one region")
         at = now or dt.datetime.now(dt.UTC).replace(hour=0, minute=0, second=0, microsecond=0)
         organization_id = f"o-{draw(seed, 'organization'):016x}"[:12]
-        recipe = assembly.Recipe(seed, organization_id, regions, at, sizes or Sizes())
+        most = sizes or Sizes()
+        recipe = assembly.Recipe(seed, organization_id, regions, at, most)
         made = tuple(recipe.account(index) for index in range(accounts))
-        return cls(seed, at, regions, organization_id, made, recipe.gaps(made))
+        return cls(seed, at, regions, organization_id, made, recipe.gaps(made), most)
 
     @property
     def management(self) -> Account:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+
+from a360_pipeline.coverage import Status
 
 if TYPE_CHECKING:
     from a360_pipeline.aws.accounts import Account
@@ -220,6 +222,10 @@ class Section:
     """Account and region scope: the payload of one account (and region)."""
     collect_all: Callable[[AccountSession, Window, Sequence[Account]], AccountRows] | None = None
     """Organization scope: the payloads of all accounts, by account id, asked at once."""
+    collect_members: Callable[[AccountSession, Window, Sequence[Account]], AccountRows] | None = None
+    """Where an administrator account answers for its members: their payloads, asked there once (a region)."""
+    errors: Mapping[str, Status] = field(default_factory=dict)
+    """What an error code means here, where it says more than the same code elsewhere: such as a service not enabled."""
     parts: tuple[str, ...] = ()
     """For a payload that is an object holding lists: the names of those that tables are filled from."""
     status_field: str | None = None

@@ -16,6 +16,8 @@ class Sizes:
     """On one instance, give or take a third."""
     patches: int = 28
     """On one instance, give or take a quarter."""
+    others: int = 12
+    """Of everything else that is listed, at most; the services' own files say of what there is less."""
 
 
 @dataclass(frozen=True, slots=True)

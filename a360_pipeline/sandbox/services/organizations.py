@@ -1,27 +1,19 @@
-"""What the sandbox answers itself: functions from the organization, the caller and the input."""
+"""What Organizations answers about the accounts of the organization, and what the Account API says of each."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from a360_pipeline.sandbox.cost_answers import get_cost_and_usage
 from a360_pipeline.sandbox.errors import AwsError, denied
 from a360_pipeline.sandbox.facts.model import Account
 from a360_pipeline.sandbox.identity import Caller
-from a360_pipeline.sandbox.key_answers import describe_key, get_key_rotation_status, list_keys
 from a360_pipeline.sandbox.members import members
 from a360_pipeline.sandbox.organization import Organization
 from a360_pipeline.sandbox.paging import Paging
-from a360_pipeline.sandbox.ssm_answers import (
-    describe_instance_information,
-    describe_instance_patches,
-    list_inventory_entries,
-)
 
 Params = Mapping[str, Any]
-Answer = Callable[[Organization, Caller, Params], dict[str, Any]]
 
 ACCOUNTS = Paging(default=20, most=20, invalid="InvalidInputException")
 TAGS = Paging(default=50, most=50, invalid="InvalidInputException")
@@ -127,19 +119,11 @@ def _addressed(organization: Organization, caller: Caller, params: Params, actio
     raise denied("rest-json", caller.arn, action, because)
 
 
-ANSWERS: Mapping[tuple[str, str], Answer] = {
+ANSWERS = {
     ("organizations", "DescribeOrganization"): describe_organization,
     ("organizations", "ListAccounts"): list_accounts,
     ("organizations", "ListTagsForResource"): list_tags_for_resource,
     ("account", "ListRegions"): list_regions,
     ("account", "GetContactInformation"): get_contact_information,
     ("account", "GetAlternateContact"): get_alternate_contact,
-    ("ce", "GetCostAndUsage"): get_cost_and_usage,
-    ("kms", "ListKeys"): list_keys,
-    ("kms", "DescribeKey"): describe_key,
-    ("kms", "GetKeyRotationStatus"): get_key_rotation_status,
-    ("ssm", "DescribeInstanceInformation"): describe_instance_information,
-    ("ssm", "ListInventoryEntries"): list_inventory_entries,
-    ("ssm", "DescribeInstancePatches"): describe_instance_patches,
 }
-"""By botocore's name of the service and the operation."""

@@ -151,3 +151,10 @@ def _entry(application: Application) -> dict[str, str]:
 
 def _iso(instant: dt.datetime) -> str:
     return instant.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+ANSWERS = {
+    ("ssm", "DescribeInstanceInformation"): describe_instance_information,
+    ("ssm", "ListInventoryEntries"): list_inventory_entries,
+    ("ssm", "DescribeInstancePatches"): describe_instance_patches,
+}

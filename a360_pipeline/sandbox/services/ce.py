@@ -147,3 +147,6 @@ def _chosen(expression: Mapping[str, Any] | None, organization: Organization) ->
         key = _one_of(dimension.get("Key", ""), DIMENSIONS, "Filter dimensions")
         everything[key] = tuple(value for value in everything[key] if value in dimension.get("Values", ()))
     return everything
+
+
+ANSWERS = {("ce", "GetCostAndUsage"): get_cost_and_usage}

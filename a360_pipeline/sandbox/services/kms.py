@@ -94,3 +94,18 @@ def _key(organization: Organization, caller: Caller, wanted: str) -> Key:
 
 def _copy(key: Key, here: str, region: str) -> dict[str, str]:
     return {"Arn": key.arn.replace(f":kms:{here}:", f":kms:{region}:"), "Region": region}
+
+
+def keys_truth(organization: Organization, account_id: str, region: str) -> list[dict[str, Any]]:
+    """Rows of `kms_keys`."""
+    columns = ("key_id", "arn", "key_usage", "key_state", "creation_date", "enabled", "key_rotation_enabled")
+    return [{name: getattr(key, name) for name in columns} for key in organization.region(account_id, region).kms_keys]
+
+
+ANSWERS = {
+    ("kms", "ListKeys"): list_keys,
+    ("kms", "DescribeKey"): describe_key,
+    ("kms", "GetKeyRotationStatus"): get_key_rotation_status,
+}
+
+TRUTH = {"kms_keys": keys_truth}
