@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 from psycopg.types.json import Jsonb
 
-from a360_pipeline.warehouse.stage import copy_rows
+from a360_pipeline.warehouse.stage import copy_columns
 
 Row = tuple[str, tuple[str, ...], dict[str, Any]]
 """Table, key columns, and values by column."""
@@ -67,7 +67,7 @@ def bare_merge(
     sets = sql.SQL(", ").join(sql.SQL("{0} = excluded.{0}").format(sql.Identifier(name)) for name in columns)
     with connection.transaction():
         connection.execute(sql.SQL("CREATE TEMP TABLE {} (LIKE {}) ON COMMIT DROP").format(temporary, target))
-        copy_rows(connection, temporary, columns, rows)
+        copy_columns(connection, temporary, columns, list(zip(*rows, strict=True)))
         merged = connection.execute(
             sql.SQL(
                 "INSERT INTO {target} AS t ({names}) SELECT {names} FROM {temporary} ON CONFLICT ON CONSTRAINT {key} "

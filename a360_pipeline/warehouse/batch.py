@@ -15,11 +15,11 @@ from a360_pipeline.snapshot.key import BadSnapshot
 from a360_pipeline.snapshot.store import StoredObject
 from a360_pipeline.snapshot.wire import Snapshot, facts
 from a360_pipeline.warehouse.convert import jsonb
-from a360_pipeline.warehouse.filing import Filing, file
+from a360_pipeline.warehouse.filing import Filing, file, supersede
 from a360_pipeline.warehouse.ledger import COVERAGE, LOADS, REJECTED
-from a360_pipeline.warehouse.merge import Changes, accountless_frames, merge, orphans, resolve
+from a360_pipeline.warehouse.merge import Changes, accountless_frames, merge, orphans
 from a360_pipeline.warehouse.posture import recount_findings
-from a360_pipeline.warehouse.retire import mark_complete, remove_untold, retire
+from a360_pipeline.warehouse.retire import backdate, find_unlisted, mark_incomplete, remove_untold, retire
 from a360_pipeline.warehouse.stage import (
     Connection,
     Frame,
@@ -27,8 +27,9 @@ from a360_pipeline.warehouse.stage import (
     Staged,
     add_rows,
     append_rows,
-    stage_frames,
-    stage_rows,
+    copy_frames,
+    copy_stage,
+    make_stages,
 )
 
 # Any number will do, as long as every loader of a warehouse takes the same one.
@@ -65,22 +66,36 @@ def run_batch(connection: Connection, bucket: str, found: Sequence[Found]) -> Ou
     attempts = _claim(connection, bucket, found, outcome)
     fresh = [each for each in found if each.stored.key in attempts]
     filings = file(connection, [(each.stored, each.snapshot) for each in fresh if each.snapshot])
+    frames = [Frame(), *(filing.frame() for filing in filings)]
     staged = {table.name: Staged(table) for table in TABLES}
     for number, filing in enumerate(filings, start=LEDGER_FRAME + 1):
-        _stage(filing, number, staged)
-    frames = [Frame(), *(filing.frame() for filing in filings)]
-    stage_frames(connection, frames)
+        _stage(filing, number, frames, staged)
+    told = _to_be_merged(filings, staged)
+    make_stages(connection, [*(each.table for each in told), COVERAGE, LOADS])
+    copy_frames(connection, frames)
+    for each in told:
+        copy_stage(connection, each)
+    rejected = _rejected(connection, filings, staged)
     any_late = any(frame.is_late for frame in frames)
-    rejected = _merge(connection, staged, outcome, any_late=any_late)
-    _retire(connection, filings, rejected, outcome, any_late=any_late)
+    for each in told:
+        if each.columns:
+            outcome.tables[each.table.name] = merge(connection, each.table, any_late=any_late)
+    if staged["security"].columns:
+        recount_findings(connection)
+    lost = accountless_frames(connection)
+    if lost:
+        raise RuntimeError(f"{lost} sections have no row of accounts to be filed under: this is a bug")
+    _retire(connection, frames, told, outcome, any_late=any_late)
+    outcome.rejected = len(rejected)
+    if any(frame.is_listing and frame.is_retold for frame in frames):
+        supersede(connection)
     coverage = [
         _settled(number, filing, staged, rejected)
         for number, filing in enumerate(filings, start=LEDGER_FRAME + 1)
         if filing.with_facts
     ]
-    _write(connection, COVERAGE, coverage)
     unknown = _unknown_fields(filings, staged)
-    _write(connection, LOADS, _load_rows(bucket, fresh, attempts, coverage, unknown, outcome))
+    _write(connection, (COVERAGE, coverage), (LOADS, _load_rows(bucket, fresh, attempts, coverage, unknown, outcome)))
     _reject(connection, rejected, filings)
     return outcome
 
@@ -107,70 +122,69 @@ def _claim(connection: Connection, bucket: str, found: Sequence[Found], outcome:
     return attempts
 
 
-def _stage(filing: Filing, frame: int, staged: dict[str, Staged]) -> None:
+def _stage(filing: Filing, number: int, frames: Sequence[Frame], staged: Mapping[str, Staged]) -> None:
     payload = filing.snapshot.payload(filing.section)
     for table in filing.section.tables if payload is not None else ():
-        if table.frames or filing.has_facts:
-            _stage_table(filing, frame, staged[table.name], payload)
+        if not (table.frames or filing.has_facts):
+            continue
+        try:
+            rows = filing.rows_here(table, facts(table, payload))
+        except BadSnapshot as error:
+            staged[table.name].rejected.append(Rejected(number, table.name, payload, str(error)))
+            continue
+        if table.is_listing and not filing.is_listing:
+            filing.superseded += len(rows)
+            continue
+        add_rows(staged[table.name], number, frames, rows)
+        if not table.frames:
+            filing.counts[table.name] = len(rows)
 
 
-def _stage_table(filing: Filing, frame: int, staged: Staged, payload: Any) -> None:
-    try:
-        rows = filing.rows_here(staged.table, facts(staged.table, payload))
-    except BadSnapshot as error:
-        staged.rejected.append(Rejected(frame, staged.table.name, payload, str(error)))
-        return
-    add_rows(staged, frame, rows)
-    if not staged.table.frames:
-        filing.counts[staged.table.name] = len(rows)
+def _to_be_merged(filings: Sequence[Filing], staged: Mapping[str, Staged]) -> list[Staged]:
+    """The tables about which the batch says something, parents first: a listing that is empty says much."""
+    told_of = {filing.section.name for filing in filings if filing.has_facts}
+    return [each for name, each in staged.items() if each.columns or SECTION_OF[name] in told_of]
 
 
-def _merge(connection: Connection, staged: dict[str, Staged], outcome: Outcome, *, any_late: bool) -> list[Rejected]:
-    rejected: list[Rejected] = []
+def _rejected(connection: Connection, filings: Sequence[Filing], staged: Mapping[str, Staged]) -> list[Rejected]:
+    """All refused rows, those whose parent is nowhere among them; their listings are no longer complete."""
+    known = {name: each.keys for name, each in staged.items()}
     for each in staged.values():
-        if each.rows:
-            stage_rows(connection, each)
-            each.rejected += orphans(connection, each)
-            outcome.tables[each.table.name] = merge(connection, each.table, any_late=any_late)
-        rejected += each.rejected
-    if "security" in outcome.tables:
-        recount_findings(connection)
-    lost = accountless_frames(connection)
-    if lost:
-        raise RuntimeError(f"{lost} sections have no row of accounts to be filed under: this is a bug")
-    outcome.rejected = len(rejected)
+        each.rejected += orphans(connection, each, known)
+    rejected = [one for each in staged.values() for one in each.rejected]
+    refused = {one.frame for one in rejected}
+    incomplete = [number for number in refused if filings[number - LEDGER_FRAME - 1].is_complete]
+    if incomplete:
+        mark_incomplete(connection, incomplete)
     return rejected
 
 
 def _retire(
-    connection: Connection,
-    filings: Sequence[Filing],
-    rejected: Sequence[Rejected],
-    outcome: Outcome,
-    *,
-    any_late: bool,
+    connection: Connection, frames: Sequence[Frame], told: Sequence[Staged], outcome: Outcome, *, any_late: bool
 ) -> None:
     """What the newest listings leave out ages; what the complete ones of ours leave out is retired."""
-    refused = {each.frame for each in rejected}
-    complete = [
-        number
-        for number, filing in enumerate(filings, start=LEDGER_FRAME + 1)
-        if number not in refused and filing.is_complete
-    ]
-    mark_complete(connection, complete)
-    listed = {filing.section.name for filing in filings if filing.has_facts}
-    corrected = {filing.section.name for filing in filings if filing.standing.is_corrected}
+    in_time: dict[str, list[int]] = {}
+    for number, frame in enumerate(frames):
+        if frame.is_listing and not frame.is_late:
+            in_time.setdefault(frame.section, []).append(number)
+    late = {frame.section for frame in frames if frame.is_listing and frame.is_late}
+    corrected = {frame.section for frame in frames if frame.has_facts and frame.is_corrected}
+    listed: dict[Table, dict[int, int]] = {}
+    for each in told:
+        if each.table.is_listing:
+            counted = each.counts()
+            listed[each.table] = {number: counted[number] for number in in_time.get(SECTION_OF[each.table.name], ())}
+    unlisted = find_unlisted(connection, {table: counts for table, counts in listed.items() if counts})
     # Children before parents, so that a removed parent leaves no child behind.
-    for table in reversed(TABLES):
-        section = SECTION_OF[table.name]
-        if section in listed and (table.is_listing or (table.kept is Kept.DATED and section in corrected)):
-            if table.name not in outcome.tables:
-                stage_rows(connection, Staged(table))
-                resolve(connection, table)
-            if table.is_listing:
-                changes = retire(connection, section, table, any_late=any_late)
-            else:
-                changes = Changes(removed=remove_untold(connection, section, table))
+    for table in reversed([each.table for each in told]):
+        section, changes = SECTION_OF[table.name], Changes()
+        if any_late and table.is_listing and section in late:
+            changes += backdate(connection, section, table)
+        if table.name in unlisted:
+            changes += retire(connection, table, unlisted[table.name])
+        if table.kept is Kept.DATED and section in corrected:
+            changes += remove_untold(connection, section, table)
+        if changes != Changes():
             outcome.tables[table.name] = outcome.tables.get(table.name, Changes()) + changes
 
 
@@ -178,7 +192,7 @@ def _settled(frame: int, filing: Filing, staged: dict[str, Staged], rejected: Se
     """The coverage ledger's row. Refused rows make an otherwise whole section `partial`."""
     covered = filing.snapshot.coverage[filing.section.name]
     refused = Counter(each.table for each in rejected if each.frame == frame)
-    repeated = {name: staged[name].repeated.get(frame, 0) for name in filing.counts}
+    repeated = {name: staged[name].repeated[frame] for name in filing.counts}
     loaded = {name: count - refused[name] - repeated[name] for name, count in filing.counts.items()}
     status, message = covered.status, covered.message
     if refused and not status.is_gap:
@@ -186,7 +200,9 @@ def _settled(frame: int, filing: Filing, staged: dict[str, Staged], rejected: Se
         message = f"{refused.total()} rows rejected; rejected_rows has them with their reasons"
     account, region, section, date, interval = filing.cell
     # Of a section whose rows go to two places, each place says what came to it.
-    rows = filing.counts.total() if filing.is_split else covered.rows
+    rows = filing.counts.total() + filing.superseded if filing.is_split else covered.rows
+    # What only frames the facts is not counted among them, refused or not.
+    framing = {table.name for table in filing.section.tables if table.frames}
     return {
         "account_id": account,
         "region": region,
@@ -196,8 +212,9 @@ def _settled(frame: int, filing: Filing, staged: dict[str, Staged], rejected: Se
         "status": str(status),
         "rows": rows,
         "rows_loaded": sum(loaded.values()),
-        "rows_rejected": refused.total(),
+        "rows_rejected": sum(count for name, count in refused.items() if name not in framing),
         "rows_repeated": sum(repeated.values()),
+        "rows_superseded": filing.superseded,
         "rows_by_table": loaded,
         "calls": covered.effort.calls,
         "retries": covered.effort.retries,
@@ -271,14 +288,15 @@ def _load_rows(
     return rows
 
 
-def _write(connection: Connection, ledger: Table, rows: list[dict[str, Any]]) -> None:
-    staged = Staged(ledger)
-    add_rows(staged, LEDGER_FRAME, rows)
-    if staged.rejected:
-        raise RuntimeError(f"{ledger.name} does not take its own row: {staged.rejected[0].reason}")
-    if staged.rows:
-        stage_rows(connection, staged)
-        merge(connection, ledger)
+def _write(connection: Connection, *ledgers: tuple[Table, list[dict[str, Any]]]) -> None:
+    for ledger, rows in ledgers:
+        staged = Staged(ledger)
+        add_rows(staged, LEDGER_FRAME, [Frame()], rows)
+        if staged.rejected:
+            raise RuntimeError(f"{ledger.name} does not take its own row: {staged.rejected[0].reason}")
+        if rows:
+            copy_stage(connection, staged)
+            merge(connection, ledger)
 
 
 def _reject(connection: Connection, rejected: Sequence[Rejected], filings: Sequence[Filing]) -> None:

@@ -68,8 +68,8 @@ def unreconciled(connection: Connection) -> Finding:
     ledger = _ask(
         connection,
         "SELECT account_id, region, section, date::text, rows AS in_snapshot, rows_loaded AS in_tables, "
-        "rows - rows_loaded - rows_rejected - rows_repeated AS difference FROM coverage "
-        "WHERE rows <> rows_loaded + rows_rejected + rows_repeated "
+        "rows - rows_loaded - rows_rejected - rows_repeated - coalesce(rows_superseded, 0) AS difference "
+        "FROM coverage WHERE rows <> rows_loaded + rows_rejected + rows_repeated + coalesce(rows_superseded, 0) "
         "ORDER BY account_id, region, section, date",
     )
     rows = list(ledger.rows)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
+from functools import partial
 from typing import Any
 
 from a360_pipeline.sections.model import Type
@@ -49,6 +50,8 @@ def boolean(value: Any) -> Text:
 
 
 def bigint(value: Any) -> Text:
+    if type(value) is int and -MAX_BIGINT <= value < MAX_BIGINT:
+        return str(value)
     number = _decimal(value)
     if number != number.to_integral_value() or not -MAX_BIGINT <= number < MAX_BIGINT:
         raise BadValue(f"{_shown(value)} is no whole number of 64 bits")
@@ -86,6 +89,8 @@ def timestamptz(value: Any) -> Text:
     """An instant keeps its offset; without one it is UTC, as senders in the field mean it."""
     try:
         instant = dt.datetime.fromisoformat(value)
+        if instant.tzinfo is dt.UTC:
+            return instant.isoformat()
         if instant.tzinfo is None:
             return f"{instant.isoformat()}+00:00"
         return instant.astimezone(dt.UTC).isoformat()
@@ -117,3 +122,23 @@ CONVERTERS: dict[Type, Callable[[Any], Text]] = {
     Type.TIMESTAMPTZ: timestamptz,
     Type.JSONB: jsonb,
 }
+
+
+def _each(convert: Callable[[Any], Text], values: Sequence[Any]) -> list[Text]:
+    return [None if value is None else convert(value) for value in values]
+
+
+def _texts(values: Sequence[Any]) -> Sequence[Text]:
+    """A column of texts at once: nearly always all of it is plain ASCII."""
+    try:
+        joined = "".join([value for value in values if value is not None])
+    except TypeError:
+        return _each(text, values)
+    return values if joined.isascii() and "\x00" not in joined else _each(text, values)
+
+
+COLUMN_CONVERTERS: dict[Type, Callable[[Sequence[Any]], Sequence[Text]]] = {
+    **{kind: partial(_each, convert) for kind, convert in CONVERTERS.items()},
+    Type.TEXT: _texts,
+}
+"""The same for a column of values or None at once. Raises BadValue when one of them is bad, not saying which."""

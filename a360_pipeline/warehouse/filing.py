@@ -5,12 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from a360_pipeline.coverage import GLOBAL
 from a360_pipeline.sections.model import Row, Scope, Section, Table
-from a360_pipeline.sections.registry import SECTIONS
+from a360_pipeline.sections.registry import SECTIONS, TABLES
 from a360_pipeline.snapshot.store import StoredObject
 from a360_pipeline.snapshot.wire import Snapshot
 from a360_pipeline.warehouse.stage import Connection, Frame
@@ -32,6 +32,8 @@ class Filing:
     standing: Standing
     counts: Counter[str] = field(default_factory=Counter)
     """Rows read by table; only of facts."""
+    superseded: int = 0
+    """Rows of listings that another snapshot of the day, of another interval, tells better."""
 
     @property
     def cell(self) -> Cell:
@@ -43,9 +45,14 @@ class Filing:
         return self.with_facts and self.snapshot.coverage[self.section.name].status.has_facts
 
     @property
+    def is_listing(self) -> bool:
+        """Whether, of the day's snapshots, this one says what there is: one does, whatever the intervals."""
+        return self.has_facts and self.rank >= self.standing.day_rank
+
+    @property
     def is_complete(self) -> bool:
-        """Whether it lists all there is: only our own whole listings do; senders in the field cut theirs."""
-        return self.has_facts and self.snapshot.is_ours and not self.snapshot.coverage[self.section.name].status.is_gap
+        """Whether it lists all there is, so that what it leaves out is gone."""
+        return self.has_facts and is_whole(self.snapshot, self.section)
 
     @property
     def is_split(self) -> bool:
@@ -68,11 +75,15 @@ class Filing:
             rank=self.rank,
             date=key.date.isoformat(),
             interval=key.interval,
-            is_listing=self.has_facts,
+            has_facts=self.has_facts,
+            is_listing=self.is_listing,
             is_late=standing.newest is not None and key.date < standing.newest,
             is_corrected=standing.is_corrected,
+            is_retold=standing.is_retold,
             previous=_iso(standing.previous),
+            following=_iso(standing.following),
             retired_since=_iso(standing.retired_since),
+            is_complete=self.is_complete,
         )
 
 
@@ -82,8 +93,12 @@ class Standing:
 
     newest: dt.date | None = None
     previous: dt.date | None = None
+    following: dt.date | None = None
     retired_since: dt.date | None = None
     is_corrected: bool = False
+    is_retold: bool = False
+    day_rank: str = ""
+    """The greatest rank among the snapshots of the day, whatever their interval."""
 
 
 def _iso(date: dt.date | None) -> str | None:
@@ -95,10 +110,17 @@ def cell_of(snapshot: Snapshot, section: Section, region: str) -> Cell:
     return (key.account, region, section.name, key.date, key.interval)
 
 
+def is_whole(snapshot: Snapshot, section: Section) -> bool:
+    """Whether a section lists all there is: only our own whole listings do; senders in the field cut theirs."""
+    covered = snapshot.coverage.get(section.name)
+    return snapshot.is_ours and covered is not None and not covered.status.is_gap
+
+
 def rank_of(snapshot: Snapshot, stored: StoredObject, section: Section) -> str:
     """Orders what several snapshots say of one thing, as text: the greatest is believed.
 
-    Facts before none, then the day, ours before the field's, the time of arrival, the region, the content.
+    Facts before none, then the day, ours before the field's, whole listings before cut ones, the time of arrival, the
+    region, the content.
     """
     covered = snapshot.coverage.get(section.name)
     return "|".join(
@@ -106,6 +128,7 @@ def rank_of(snapshot: Snapshot, stored: StoredObject, section: Section) -> str:
             str(int(covered is not None and covered.status.has_facts)),
             snapshot.key.date.isoformat(),
             str(int(snapshot.is_ours)),
+            str(int(is_whole(snapshot, section))),
             stored.last_modified.astimezone(dt.UTC).isoformat(timespec="microseconds"),
             snapshot.key.region,
             snapshot.sha256,
@@ -140,38 +163,73 @@ def _standings(
     for stored, snapshot in snapshots:
         for name in snapshot.coverage:
             section = SECTIONS[name]
+            rank = rank_of(snapshot, stored, section)
             for region in snapshot.filed_under(section):
                 cell = cell_of(snapshot, section, region)
-                ranks[cell] = max(ranks.get(cell, ""), rank_of(snapshot, stored, section))
+                ranks[cell] = max(ranks.get(cell, ""), rank)
     if not ranks:
         return {}, {}
-    standings: dict[Cell, Standing] = {}
-    known = connection.execute(
-        """
-        SELECT w.*, c.rank, newest.date, previous.date, retired.date
-        FROM unnest(%s::text[], %s::text[], %s::text[], %s::date[], %s::text[])
-            AS w (account_id, region, section, date, interval)
-        LEFT JOIN coverage c USING (account_id, region, section, date, interval)
-        LEFT JOIN LATERAL (
-            SELECT n.date FROM coverage n
-            WHERE (n.account_id, n.region, n.section) = (w.account_id, w.region, w.section)
-            AND n.status IN ('ok', 'empty', 'partial') ORDER BY n.date DESC LIMIT 1
-        ) newest ON true
-        LEFT JOIN LATERAL (
-            SELECT p.date FROM coverage p
-            WHERE (p.account_id, p.region, p.section) = (w.account_id, w.region, w.section)
-            AND p.status IN ('ok', 'empty', 'partial') AND p.date < w.date ORDER BY p.date DESC LIMIT 1
-        ) previous ON true
-        LEFT JOIN LATERAL (
-            SELECT r.date FROM coverage r
-            WHERE (r.account_id, r.region, r.section) = (w.account_id, w.region, w.section)
-            AND r.is_complete AND r.date > w.date ORDER BY r.date LIMIT 1
-        ) retired ON true
-        """,
-        [list(column) for column in zip(*ranks, strict=True)],
-    )
-    for *cell, rank, newest, previous, retired in known:
-        if rank is not None:
-            ranks[tuple(cell)] = max(ranks[tuple(cell)], rank)
-        standings[tuple(cell)] = Standing(newest, previous, retired, rank is not None)
-    return ranks, standings
+    found: dict[Cell, Standing] = {}
+    known = connection.execute(STANDINGS, [list(column) for column in zip(*ranks, strict=True)])
+    for *place, rank, day_rank, newest, previous, following, retired in known:
+        cell = tuple(place)
+        ranks[cell] = max(ranks[cell], rank or "")
+        found[cell] = Standing(
+            newest, previous, following, retired, rank is not None, day_rank is not None, day_rank or ""
+        )
+    day_ranks: dict[Cell, str] = {}
+    for cell, rank in ranks.items():
+        day_ranks[cell[:-1]] = max(day_ranks.get(cell[:-1], found[cell].day_rank), rank)
+    return ranks, {cell: replace(each, day_rank=day_ranks[cell[:-1]]) for cell, each in found.items()}
+
+
+# Ranks compare byte by byte, here as in the ledger, whatever the database's collation.
+STANDINGS = """
+    SELECT w.*, c.rank, told.rank, newest.date, previous.date, following.date, retired.date
+    FROM unnest(%s::text[], %s::text[], %s::text[], %s::date[], %s::text[])
+        AS w (account_id, region, section, date, interval)
+    LEFT JOIN coverage c USING (account_id, region, section, date, interval)
+    LEFT JOIN LATERAL (
+        SELECT max(t.rank COLLATE "C") AS rank FROM coverage t
+        WHERE (t.account_id, t.region, t.section, t.date) = (w.account_id, w.region, w.section, w.date)
+    ) told ON true
+    LEFT JOIN LATERAL (
+        SELECT n.date FROM coverage n
+        WHERE (n.account_id, n.region, n.section) = (w.account_id, w.region, w.section)
+        AND n.status IN ('ok', 'empty', 'partial') ORDER BY n.date DESC LIMIT 1
+    ) newest ON true
+    LEFT JOIN LATERAL (
+        SELECT p.date FROM coverage p
+        WHERE (p.account_id, p.region, p.section) = (w.account_id, w.region, w.section)
+        AND p.status IN ('ok', 'empty', 'partial') AND p.date < w.date ORDER BY p.date DESC LIMIT 1
+    ) previous ON true
+    LEFT JOIN LATERAL (
+        SELECT o.date FROM coverage o
+        WHERE (o.account_id, o.region, o.section) = (w.account_id, w.region, w.section)
+        AND o.status IN ('ok', 'empty', 'partial') AND o.date > w.date ORDER BY o.date LIMIT 1
+    ) following ON true
+    LEFT JOIN LATERAL (
+        SELECT r.date FROM coverage r
+        WHERE (r.account_id, r.region, r.section) = (w.account_id, w.region, w.section)
+        AND r.is_complete AND r.date > w.date ORDER BY r.date LIMIT 1
+    ) retired ON true
+"""
+
+
+def supersede(connection: Connection) -> None:
+    """Notes in the ledger whose listings this batch's tell better: those of the day's other intervals."""
+    connection.execute(SUPERSEDE, [[table.name for table in TABLES if table.is_listing]])
+
+
+SUPERSEDE = """
+    UPDATE coverage c SET rows_loaded = c.rows_loaded - moved.rows, rows_by_table = c.rows_by_table - listings.names,
+        rows_superseded = coalesce(c.rows_superseded, 0) + moved.rows
+    FROM (SELECT %s::text[] AS names) listings CROSS JOIN "stage@frames" f
+    JOIN coverage o ON o.interval <> f.interval
+        AND (o.account_id, o.region, o.section, o.date) = (f.account, f.region, f.section, f.date)
+    CROSS JOIN LATERAL (
+        SELECT coalesce(sum(n.value::bigint), 0) AS rows FROM jsonb_each_text(o.rows_by_table) n
+        WHERE n.key = ANY (listings.names)
+    ) moved
+    WHERE c.id = o.id AND f.is_listing AND f.is_retold
+"""

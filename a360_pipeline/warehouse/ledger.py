@@ -18,6 +18,7 @@ COVERAGE = Table(
         Column("rows_loaded", Type.BIGINT, "Rows of facts that went into the tables."),
         Column("rows_rejected", Type.BIGINT, "Rows that went into rejected_rows."),
         Column("rows_repeated", Type.BIGINT, "Rows the snapshot holds more than once, alike in everything."),
+        Column("rows_superseded", Type.BIGINT, "Rows of listings that another interval's snapshot of the day told."),
         Column("rows_by_table", Type.JSONB, "Rows loaded, by table."),
         Column("calls", Type.BIGINT, "API calls."),
         Column("retries", Type.BIGINT),
@@ -102,6 +103,21 @@ CHANGES = Table(
     stamps=(),
 )
 
+CLOSINGS = Table(
+    "closings",
+    "Results that close what is not known to have been open: days come in any order, and its opening may follow.",
+    columns=(
+        Column("table_name", Type.TEXT),
+        Column("account_id", Type.BIGINT, "The row of accounts that it is filed under."),
+        Column("row_key", Type.TEXT, "The key of the row that it closes, as one text."),
+        Column("date", Type.DATE, "The last day that closed it."),
+        Column("row", Type.JSONB, "The row as it is when closed."),
+    ),
+    key=("table_name", "account_id", "row_key"),
+    kept=Kept.LEDGER,
+    stamps=(),
+)
+
 POSTURE = Table(
     "daily_posture",
     "The findings held of each product at the end of each day, for trends.",
@@ -123,4 +139,4 @@ POSTURE = Table(
     stamps=(),
 )
 
-LEDGERS = (COVERAGE, LOADS, REJECTED, CHANGES, POSTURE)
+LEDGERS = (COVERAGE, LOADS, REJECTED, CHANGES, CLOSINGS, POSTURE)

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache
 
 from psycopg import sql
 
 from a360_pipeline.sections.model import Column, Kept, Reference, Table
-from a360_pipeline.warehouse.stage import FRAME, FRAMES, Connection, Rejected, Staged, fields_of, stage_name
+from a360_pipeline.warehouse.stage import (
+    FRAME,
+    FRAMES,
+    Connection,
+    Key,
+    Rejected,
+    Staged,
+    fields_of,
+    identity_of_parent,
+    stage_name,
+)
 from a360_pipeline.warehouse.tables import BY_NAME
 
 
@@ -35,48 +45,53 @@ class Changes:
 
 def merge(connection: Connection, table: Table, *, any_late: bool = False) -> Changes:
     """Inserts what is new, updates what differs, leaves what is the same untouched, remembers what changed."""
-    resolve(connection, table)
     if table.closes:
-        connection.execute(_nothing_to_close_statement(table))
-    staged, created, updated = _counts(connection, _merge_statement(table))
-    if table.is_listing and any_late:
-        _, late_created, late_updated = _counts(connection, _late_statement(table))
+        connection.execute(_keep_closings_statement(table))
+    staged, created, updated, removed = _counts(connection, _merge_statement(table))
+    if any_late and table.is_listing:
+        _, late_created, late_updated, _ = _counts(connection, _late_statement(table))
         created, updated = created + late_created, updated + late_updated
-    removed = connection.execute(_replace_statement(table)).rowcount if table.set_of else 0
+    if any_late and table.closes:
+        connection.execute(_close_statement(table))
     return Changes(created, updated, staged - created - updated, 0, removed)
 
 
-def resolve(connection: Connection, table: Table) -> None:
-    """Makes the temporary table of the staged rows as the table has them."""
-    connection.execute(_resolve_statement(table))
-
-
-def _counts(connection: Connection, statement: sql.Composed) -> tuple[int, int, int]:
+def _counts(connection: Connection, statement: sql.Composed) -> tuple[int, int, int, int]:
     row = connection.execute(statement).fetchone()
     assert row is not None  # noqa: S101 - an aggregate gives a row
-    return int(row[0]), int(row[1]), int(row[2])
+    return int(row[0]), int(row[1]), int(row[2]), int(row[3])
 
 
-def orphans(connection: Connection, staged: Staged) -> list[Rejected]:
-    """The staged rows whose parent is neither in the snapshots nor in the warehouse."""
+def orphans(connection: Connection, staged: Staged, known: Mapping[str, Container[Key]]) -> list[Rejected]:
+    """The staged rows whose parent is neither staged, which `known` tells by table, nor in the warehouse."""
     table = staged.table
     found: list[Rejected] = []
     for reference in table.references:
-        if reference.table == "accounts":
+        parents = known.get(reference.table, ())
+        if reference.table == "accounts" or all(key in parents for key in staged.parents.get(reference.name, ())):
             continue
+        identity = identity_of_parent(reference)
         names = [field.name for field in fields_of(table)]
-        query = sql.SQL("SELECT s.{frame}, {columns} FROM {joined} WHERE {parent}.id IS NULL").format(
+        query = sql.SQL("SELECT s.{frame}, {identity}, {columns} FROM {joined} WHERE {parent}.id IS NULL").format(
             frame=sql.Identifier(FRAME),
+            identity=sql.SQL(", ").join(_staged(part) for part in identity),
             columns=sql.SQL(", ").join(sql.Identifier("s", name) for name in names),
             joined=_joined(table, outer=reference),
             parent=sql.Identifier(f"@{reference.name}"),
         )
         for frame, *values in connection.execute(query):
-            row = dict(zip(names, values, strict=True))
+            if tuple(values[: len(identity)]) in parents:
+                continue
+            row = dict(zip(names, values[len(identity) :], strict=True))
             wanted = ", ".join(str(row.get(f"{reference.name}.{column}")) for column, _ in reference.on)
             reason = f"no row of {reference.table} in this account and region is {wanted}"
             found.append(Rejected(frame, table.name, row, reason))
     return found
+
+
+def _staged(part: str) -> sql.Composed:
+    place = sql.Identifier("f", part.removeprefix("@")) if part.startswith("@") else sql.Identifier("s", part)
+    return sql.SQL("{}::text").format(place)
 
 
 def accountless_frames(connection: Connection) -> int:
@@ -95,9 +110,27 @@ def ids(names: Iterable[str], *qualifier: str) -> sql.Composed:
     return sql.SQL(", ").join(sql.Identifier(*qualifier, name) for name in names)
 
 
-def resolved_name(table: Table) -> sql.Identifier:
-    """The temporary table of the staged rows as the table has them."""
-    return sql.Identifier(f"resolved@{table.name}")
+def resolved(table: Table) -> sql.Composed:
+    """WITH `resolved`: the staged rows as the table has them, parents by id."""
+    columns = [
+        sql.SQL("{} AS {}").format(_expression(column), sql.Identifier(column.name)) for column in _columns(table)
+    ]
+    return sql.SQL(
+        "WITH resolved AS MATERIALIZED (SELECT {columns}, f.date AS {date}, f.interval AS {interval}, "
+        "f.is_late AS {late}, f.retired_since AS {since} FROM {joined})"
+    ).format(
+        columns=sql.SQL(", ").join(columns),
+        date=sql.Identifier("@date"),
+        interval=sql.Identifier("@interval"),
+        late=sql.Identifier("@late"),
+        since=sql.Identifier("@since"),
+        joined=_joined(table),
+    )
+
+
+def same_key(table: Table, one: str, other: str) -> sql.Composed:
+    """Whether two rows have one key."""
+    return sql.SQL("{} = {}").format(key_text(table, one), key_text(table, other))
 
 
 def key_text(table: Table, alias: str) -> sql.Composed:
@@ -169,32 +202,8 @@ def _facts(table: Table) -> tuple[str, ...]:
 
 
 @cache
-def _resolve_statement(table: Table) -> sql.Composed:
-    """The staged rows as the table has them: parents by id, one row a key, of the snapshot that ranks first."""
-    written = {column.name: _expression(column) for column in _columns(table)}
-    keys = sql.SQL(", ").join(written[name] for name in table.key)
-    return sql.SQL(
-        "CREATE TEMP TABLE {name} ON COMMIT DROP AS SELECT DISTINCT ON ({keys}) {columns}, "
-        "f.date AS {date}, f.interval AS {interval}, f.is_late AS {late}, f.retired_since AS {since} FROM {joined} "
-        "ORDER BY {keys}, f.rank COLLATE {c} DESC"
-    ).format(
-        name=resolved_name(table),
-        keys=keys,
-        columns=sql.SQL(", ").join(
-            sql.SQL("{} AS {}").format(expression, sql.Identifier(name)) for name, expression in written.items()
-        ),
-        date=sql.Identifier("@date"),
-        interval=sql.Identifier("@interval"),
-        late=sql.Identifier("@late"),
-        since=sql.Identifier("@since"),
-        joined=_joined(table),
-        c=sql.Identifier("C"),
-    )
-
-
-@cache
 def _merge_statement(table: Table) -> sql.Composed:
-    """Counts of staged, created and updated rows. Of a listing only what is not late: see _late_statement."""
+    """Counts of staged, created, updated and removed rows. Of a listing only what is not late: see _late_statement."""
     written, facts = _written(table), _facts(table)
     dates: dict[str, str] = {}
     if table.has_history:
@@ -202,21 +211,29 @@ def _merge_statement(table: Table) -> sql.Composed:
         dates = {"first_seen": '"@date"', "last_seen": last, "retired_at": "NULL::date"}
     elif table.kept is Kept.DATED:
         dates = {"told_on": '"@date"', "told_by": '"@interval"'}
+    chosen: sql.Composable = sql.SQL("")
+    if table.is_listing:
+        chosen = sql.SQL('WHERE NOT "@late"')
+    elif table.closes:
+        chosen = sql.SQL("WHERE NOT ({})").format(_closes_nothing(table))
     return sql.SQL(
-        "WITH merged AS (INSERT INTO {table} AS t ({names}) SELECT {values} FROM {resolved} {in_time} "
-        "ON CONFLICT ON CONSTRAINT {key} {conflict} RETURNING t.id, (xmax = 0) AS _new{returned}){remembered} "
-        "SELECT (SELECT count(*) FROM {resolved}), count(*) FILTER (WHERE _new), "
-        "count(*) FILTER (WHERE NOT _new) FROM merged"
+        "{resolved}, merged AS (INSERT INTO {table} AS t ({names}) SELECT {values} FROM resolved r {chosen} "
+        "ON CONFLICT ON CONSTRAINT {key} {conflict} "
+        "RETURNING t.id, (xmax = 0) AS _new{returned}){remembered}{replaced} "
+        "SELECT (SELECT count(*) FROM resolved), count(*) FILTER (WHERE _new), "
+        "count(*) FILTER (WHERE NOT _new), {removed} FROM merged"
     ).format(
+        resolved=resolved(table),
         table=sql.Identifier(table.name),
         names=ids((*written, *dates)),
         values=sql.SQL(", ").join([ids(written), *(sql.SQL(value) for value in dates.values())]),
-        resolved=resolved_name(table),
-        in_time=sql.SQL('WHERE NOT "@late"') if table.is_listing else sql.SQL(""),
+        chosen=chosen,
         key=sql.Identifier(f"{table.name}_key"),
         conflict=_on_conflict(table, facts),
         returned=sql.SQL(", {}").format(ids((*written, "last_seen"), "t")) if table.has_history else sql.SQL(""),
         remembered=_remember(table, facts) if table.has_history else sql.SQL(""),
+        replaced=_replace(table) if table.set_of else sql.SQL(""),
+        removed=sql.SQL("(SELECT count(*) FROM replaced)" if table.set_of else "0"),
     )
 
 
@@ -269,7 +286,7 @@ def _remember(table: Table, facts: tuple[str, ...]) -> sql.Composable:
     ).format(
         name=sql.Literal(table.name),
         owner=sql.SQL(owner),
-        date=sql.SQL('(SELECT max("@date") FROM {})').format(resolved_name(table)),
+        date=sql.SQL('(SELECT max("@date") FROM resolved)'),
         before=row_json(table, "old"),
         after=row_json(table, "m"),
         table=sql.Identifier(table.name),
@@ -288,36 +305,34 @@ def _late_statement(table: Table) -> sql.Composed:
         for name in (*facts, "retired_at")
     ]
     return sql.SQL(
-        "WITH merged AS (INSERT INTO {table} AS t ({names}, first_seen, last_seen, retired_at) "
-        'SELECT {names}, "@date", "@date", "@since" FROM {resolved} WHERE "@late" '
+        "{resolved}, merged AS (INSERT INTO {table} AS t ({names}, first_seen, last_seen, retired_at) "
+        'SELECT {names}, "@date", "@date", "@since" FROM resolved WHERE "@late" '
         "ON CONFLICT ON CONSTRAINT {key} DO UPDATE SET {sets}, first_seen = least(t.first_seen, excluded.first_seen), "
         "last_seen = CASE WHEN {later} THEN excluded.last_seen ELSE t.last_seen END "
         "WHERE {later} OR excluded.first_seen < t.first_seen RETURNING (xmax = 0) AS _new) "
-        "SELECT 0, count(*) FILTER (WHERE _new), count(*) FILTER (WHERE NOT _new) FROM merged"
+        "SELECT 0, count(*) FILTER (WHERE _new), count(*) FILTER (WHERE NOT _new), 0 FROM merged"
     ).format(
+        resolved=resolved(table),
         table=sql.Identifier(table.name),
         names=ids(written),
-        resolved=resolved_name(table),
         key=sql.Identifier(f"{table.name}_key"),
         sets=sql.SQL(", ").join(sets),
         later=later,
     )
 
 
-@cache
-def _replace_statement(table: Table) -> sql.Composed:
+def _replace(table: Table) -> sql.Composed:
     """Removes what a set held before and holds no longer, unless a later snapshot told it."""
     return sql.SQL(
-        'WITH sets AS (SELECT {set_of}, max("@date") AS told_on FROM {resolved} GROUP BY {set_of}) '
-        "DELETE FROM {table} t USING sets WHERE {in_set} AND coalesce(t.told_on, sets.told_on) <= sets.told_on "
-        "AND NOT EXISTS (SELECT FROM {resolved} r WHERE {theirs} = {ours})"
+        ', sets AS (SELECT {set_of}, max("@date") AS told_on FROM resolved GROUP BY {set_of}), '
+        "replaced AS (DELETE FROM {table} t USING sets "
+        "WHERE {in_set} AND coalesce(t.told_on, sets.told_on) <= sets.told_on "
+        "AND NOT EXISTS (SELECT FROM resolved r WHERE {same}) RETURNING 1)"
     ).format(
         set_of=ids(table.set_of),
-        resolved=resolved_name(table),
         table=sql.Identifier(table.name),
         in_set=sql.SQL(" AND ").join(_same(table, name) for name in table.set_of),
-        theirs=key_text(table, "r"),
-        ours=key_text(table, "t"),
+        same=same_key(table, "r", "t"),
     )
 
 
@@ -328,16 +343,51 @@ def _same(table: Table, name: str) -> sql.Composed:
     return sql.SQL(comparison).format(sql.Identifier(name))
 
 
-@cache
-def _nothing_to_close_statement(table: Table) -> sql.Composed:
-    """Leaves out rows that come to close something that was never open."""
+def _closes_nothing(table: Table) -> sql.Composed:
+    """Whether a resolved row `r` comes to close something of which it is not known that it was ever open."""
     return sql.SQL(
-        "DELETE FROM {resolved} r WHERE r.{closes} = 'RESOLVED' AND NOT EXISTS "
-        "(SELECT FROM {table} t WHERE t.account_id = r.account_id AND {theirs} = {ours})"
+        "r.{closes} = 'RESOLVED' AND NOT EXISTS (SELECT FROM {table} t "
+        'WHERE t.account_id = r.account_id AND t.first_seen <= r."@date" AND {same})'
     ).format(
-        resolved=resolved_name(table),
+        closes=sql.Identifier(table.closes or ""), table=sql.Identifier(table.name), same=same_key(table, "r", "t")
+    )
+
+
+@cache
+def _keep_closings_statement(table: Table) -> sql.Composed:
+    """Keeps what closes nothing known: days come in any order, and its opening may be told later."""
+    pairs = (sql.SQL("{}, {}").format(sql.Literal(name), sql.Identifier("r", name)) for name in _written(table))
+    return sql.SQL(
+        "{resolved} INSERT INTO closings AS c (table_name, account_id, row_key, date, row) "
+        'SELECT {name}, r.account_id, {key}, r."@date", jsonb_build_object({pairs}) FROM resolved r WHERE {idle} '
+        "ON CONFLICT ON CONSTRAINT closings_key DO UPDATE SET date = excluded.date, row = excluded.row "
+        "WHERE c.date < excluded.date"
+    ).format(
+        resolved=resolved(table),
+        name=sql.Literal(table.name),
+        key=key_text(table, "r"),
+        pairs=sql.SQL(", ").join(pairs),
+        idle=_closes_nothing(table),
+    )
+
+
+@cache
+def _close_statement(table: Table) -> sql.Composed:
+    """Closes what was told to be open on a day before one on which it was told to be closed."""
+    facts = _facts(table)
+    return sql.SQL(
+        "{resolved}, closed AS (SELECT t.id, c.date, c.id AS closing, p.* FROM resolved r "
+        "JOIN closings c ON c.table_name = {name} AND c.account_id = r.account_id AND c.row_key = {key} "
+        "JOIN {table} t ON t.account_id = r.account_id AND {same} AND t.last_seen <= c.date "
+        "CROSS JOIN LATERAL (SELECT {of_facts} FROM jsonb_populate_record(NULL::{table}, c.row) j) p), "
+        "spent AS (DELETE FROM closings c USING closed WHERE c.id = closed.closing) "
+        "UPDATE {table} t SET {sets}, last_seen = closed.date FROM closed WHERE t.id = closed.id"
+    ).format(
+        resolved=resolved(table),
+        name=sql.Literal(table.name),
+        key=key_text(table, "r"),
         table=sql.Identifier(table.name),
-        closes=sql.Identifier(table.closes or ""),
-        theirs=key_text(table, "r"),
-        ours=key_text(table, "t"),
+        same=same_key(table, "t", "r"),
+        of_facts=ids(facts, "j"),
+        sets=sql.SQL(", ").join(sql.SQL("{0} = closed.{0}").format(sql.Identifier(name)) for name in facts),
     )

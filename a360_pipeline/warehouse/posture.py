@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from a360_pipeline.warehouse.stage import Connection
 
+# The products of this batch.
+TOLD = """
+    WITH told AS (
+        SELECT DISTINCT s.id, f.date
+        FROM "stage@security" r JOIN "stage@frames" f USING ("@frame")
+        JOIN accounts a ON a.account_id = f.account AND a.region = f.region
+        JOIN security s ON s.account_id = a.id AND s.service = r.service
+    )
+"""
 COUNTS = """
     SELECT s.id,
         count(f.id) AS total_findings,
@@ -14,8 +23,7 @@ COUNTS = """
         count(*) FILTER (WHERE f.severity = 'INFORMATIONAL') AS informational_count,
         count(*) FILTER (WHERE f.status <> 'RESOLVED' AND f.record_state IS DISTINCT FROM 'ARCHIVED') AS open_findings,
         count(*) FILTER (WHERE f.status = 'RESOLVED' OR f.record_state = 'ARCHIVED') AS resolved_findings
-    FROM "resolved@security" told
-    JOIN security s ON s.account_id = told.account_id AND s.service = told.service
+    FROM told JOIN security s USING (id)
     LEFT JOIN findings f ON f.security_id = s.id AND f.retired_at IS NULL
     GROUP BY s.id
 """
@@ -37,16 +45,17 @@ def _figures(alias: str) -> str:
 
 NAMES = ", ".join(FIGURES)
 RECOUNT = f"""
+    {TOLD}
     UPDATE security s SET ({NAMES}) = ROW({_figures("n")}), updated_at = now()
     FROM ({COUNTS}) n
     WHERE n.id = s.id AND ({_figures("s")}) IS DISTINCT FROM ({_figures("n")})
 """  # noqa: S608 - constants
 KEEP = f"""
+    {TOLD}
     INSERT INTO daily_posture (account_id, product, date, {NAMES})
     SELECT s.account_id, s.service, s.last_seen, {_figures("s")}
-    FROM "resolved@security" told
-    JOIN security s ON s.account_id = told.account_id AND s.service = told.service
-    WHERE told."@date" = s.last_seen
+    FROM told JOIN security s USING (id)
+    WHERE told.date = s.last_seen
     ON CONFLICT ON CONSTRAINT daily_posture_key DO UPDATE SET ({NAMES}) = ROW({_figures("excluded")})
 """  # noqa: S608 - constants
 

@@ -1,24 +1,25 @@
-"""Rows of snapshots, checked and copied into temporary tables beside the tables they belong to."""
+"""Rows of snapshots, checked column by column and copied into temporary tables beside the tables they belong to."""
 
 from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from dataclasses import fields as dataclass_fields
 from functools import cache
-from operator import itemgetter
+from itertools import compress, repeat
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from a360_pipeline.sections.model import Column, Row, Table, Type
-from a360_pipeline.warehouse.convert import CONVERTERS, BadValue, Text
+from a360_pipeline.sections.model import Column, Reference, Row, Table, Type
+from a360_pipeline.warehouse.convert import COLUMN_CONVERTERS, CONVERTERS, BadValue, Text
 from a360_pipeline.warehouse.tables import BY_NAME
 
 Connection = psycopg.Connection[Any]
+Key = tuple[Text, ...]
 
 FRAME = "@frame"
 FRAMES = sql.Identifier("stage@frames")
@@ -37,18 +38,24 @@ class Frame:
     rank: str = ""
     date: str | None = None
     interval: str | None = None
-    is_listing: bool = False
+    has_facts: bool = False
     """Whether they are the section's facts, rather than just what frames them."""
+    is_listing: bool = False
+    """Whether, of the day's snapshots, this is the one that says what there is."""
     is_late: bool = False
     """Whether a later day's facts of the section stand already."""
     is_corrected: bool = False
-    """Whether another snapshot of the same day was loaded before."""
+    """Whether another snapshot of the same day and interval was loaded before."""
+    is_retold: bool = False
+    """Whether another snapshot of the same day was loaded before, whatever its interval."""
     previous: str | None = None
     """The last day before this one that had facts."""
+    following: str | None = None
+    """For late rows: the first later day that had facts."""
     retired_since: str | None = None
     """For late rows: the first later day whose complete listing leaves out what it does not mention."""
     is_complete: bool = False
-    """Whether what it leaves out is gone: known when everything is merged."""
+    """Whether what it leaves out is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,46 +70,56 @@ class Rejected:
 
 @dataclass(slots=True)
 class Staged:
-    """Rows of one table on their way: `rows` hold the frame's number and then the plan's columns, as text."""
+    """Rows of one table on their way. `columns` hold the number of each row's frame and then its fields, as text."""
 
     table: Table
-    rows: list[list[Text]] = field(default_factory=list)
+    columns: list[list[Text]] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
-    repeated: dict[int, int] = field(default_factory=dict)
+    repeated: Counter[int] = field(default_factory=Counter)
+    """Rows that a frame holds more than once, alike in everything."""
     unknown: dict[int, Counter[str]] = field(default_factory=dict)
     """Fields that nothing is made of, by name, with how many rows have them."""
+    keys: dict[Key, int] = field(default_factory=dict)
+    """The place of each row by what makes it this row, its account's included."""
+    beaten: set[int] = field(default_factory=set)
+    """Places of rows that a snapshot of higher rank tells otherwise."""
+    parents: dict[str, set[Key]] = field(default_factory=dict)
+    """By the name of a reference: the keys of the parents that rows refer to."""
+
+    def frame_at(self, place: int) -> int:
+        """The number of the frame of the row at a place."""
+        return int(self.columns[0][place] or 0)
+
+    def counts(self) -> Counter[int]:
+        """How many rows each frame has."""
+        counted = Counter(map(int, filter(None, self.columns[0]))) if self.columns else Counter[int]()
+        counted.subtract(map(self.frame_at, self.beaten))
+        return counted
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """A column of a staging table: where its value comes from, and how it is checked."""
+    """A column of a staging table: where its value comes from, and of what type it is."""
 
     name: str
     type: Type
     source: str
     unset: str | None
-    is_key: bool
 
-    @property
-    def get(self) -> Callable[[Row], Any]:
-        names = self.source.split(".")
-        if len(names) == 1:
-            return lambda row: row.get(names[0])
-
-        def dig(row: Row) -> Any:
-            found: Any = row
-            for name in names:
-                found = found.get(name) if isinstance(found, Mapping) else None
-            return found
-
-        return dig
+    def values(self, rows: Sequence[Row]) -> list[Any]:
+        """What each row has there, None where it has nothing."""
+        first, *inner = self.source.split(".")
+        found = [row.get(first) for row in rows]
+        for name in inner:
+            found = [each.get(name) if isinstance(each, Mapping) else None for each in found]
+        return found if self.unset is None else [None if each == self.unset else each for each in found]
 
 
 @cache
 def fields_of(table: Table) -> tuple[Field, ...]:
     """The staging columns of a table: its own, and the natural keys by which its parents are found."""
     own = [
-        Field(column.name, column.type, column.source, column.unset, column.name in table.key)
+        Field(column.name, column.type, column.source, column.unset)
         for column in table.values
         if not column.source.startswith("@")
     ]
@@ -110,124 +127,225 @@ def fields_of(table: Table) -> tuple[Field, ...]:
         for parent_column, source in reference.on:
             if not source.startswith("@"):
                 parent: Column = BY_NAME[reference.table].column(parent_column)
-                name = f"{reference.name}.{parent_column}"
-                own.append(Field(name, parent.type, source, None, reference.name in table.key))
+                own.append(Field(f"{reference.name}.{parent_column}", parent.type, source, None))
     return tuple(own)
 
 
-def add_rows(staged: Staged, frame: int, rows: Iterable[Any]) -> int:
-    """Checks rows and adds the good ones; returns how many there were.
+@cache
+def identity_of(table: Table) -> tuple[str, ...]:
+    """What makes a row this row: names of staging columns and, with an @, of what its frame says."""
+    columns = {column.name: column for column in table.columns}
+    parts: list[str] = []
+    for name in table.key:
+        column = columns[name]
+        if isinstance(column, Reference):
+            parts += identity_of_parent(column)
+        else:
+            parts.append(column.source if column.source.startswith("@") else name)
+    return tuple(parts)
 
-    A row that comes twice, alike in everything, is counted as repeated; one that comes twice with the
-    same key and other facts is rejected, for there is no telling which is true.
+
+@cache
+def identity_of_parent(reference: Reference) -> tuple[str, ...]:
+    """What makes a row's parent that parent, in the order of the parent's own identity."""
+    parent, sources = BY_NAME[reference.table], dict(reference.on)
+    parts: list[str] = []
+    for name in parent.key:
+        if name in sources:
+            source = sources[name]
+            parts.append(source if source.startswith("@") else f"{reference.name}.{name}")
+        else:
+            parts += ("@account", "@region")
+    return tuple(parts)
+
+
+def add_rows(staged: Staged, number: int, frames: Sequence[Frame], rows: Iterable[Any]) -> int:
+    """Checks the rows of one of the frames and adds the good ones; returns how many there were.
+
+    A row that comes twice, alike in everything, is counted as repeated; one that comes twice with the same key and
+    other facts is rejected, for there is no telling which is true. Of the same row in two frames, that of the frame
+    of higher rank is added.
     """
-    fields = fields_of(staged.table)
-    plan = [(each, each.get, CONVERTERS[each.type]) for each in fields]
-    keys = [number + 1 for number, each in enumerate(fields) if each.is_key]
-    key_of: Callable[[list[Text]], Any] = itemgetter(*keys) if keys else tuple
-    seen: dict[Any, list[Text]] = {}
-    frame_text = str(frame)
-    count = 0
+    table, fields = staged.table, fields_of(staged.table)
+    told = list(rows)
+    good: list[Row] = [row for row in told if isinstance(row, dict)]
+    if len(good) < len(told):
+        found = ((row, type(row).__name__) for row in told if not isinstance(row, dict))
+        staged.rejected += [
+            Rejected(number, table.name, row, f"it is {kind}, where an object is expected") for row, kind in found
+        ]
+    _count_unknown(staged, number, good)
+    bad: dict[int, list[str]] = {}
+    columns: dict[str, Sequence[Text]] = {each.name: _converted(each, good, bad) for each in fields}
+    staged.rejected += [Rejected(number, table.name, good[place], "; ".join(why)) for place, why in bad.items()]
+    # An account with a bad attribute is still the account that its facts belong to.
+    if bad and not table.frames:
+        good, columns = _without(bad, good, columns)
+    if table.key:
+        unfit = _unfit(staged, number, frames, good, columns)
+        if unfit:
+            good, columns = _without(unfit, good, columns)
+        _note_keys(staged, list(_keys(identity_of(table), frames[number], columns, len(good))))
+    for reference in table.references:
+        if reference.table != "accounts":
+            parents = _keys(identity_of_parent(reference), frames[number], columns, len(good))
+            staged.parents.setdefault(reference.name, set()).update(parents)
+    if not staged.columns:
+        staged.columns = [[] for _ in range(len(fields) + 1)]
+    for column, more in zip(staged.columns, ([str(number)] * len(good), *columns.values()), strict=True):
+        column.extend(more)
+    return len(told)
+
+
+def _count_unknown(staged: Staged, number: int, rows: Sequence[Row]) -> None:
     known = staged.table.known_fields
     for row in rows:
-        count += 1
-        if not isinstance(row, Mapping):
-            what = f"it is {type(row).__name__}, where an object is expected"
-            staged.rejected.append(Rejected(frame, staged.table.name, row, what))
-            continue
         if not known.issuperset(row):
-            unknown = staged.unknown.setdefault(frame, Counter())
+            unknown = staged.unknown.setdefault(number, Counter())
             unknown.update(name for name, value in row.items() if name not in known and value not in (None, [], {}, ""))
-        values: list[Text] = [frame_text]
-        bad: list[str] = []
-        for each, get, convert in plan:
-            value = get(row)
+
+
+def _converted(each: Field, rows: Sequence[Row], bad: dict[int, list[str]]) -> Sequence[Text]:
+    """A column as text; why a value cannot be taken is noted in `bad`, by the row's place."""
+    values = each.values(rows)
+    try:
+        return COLUMN_CONVERTERS[each.type](values)
+    except BadValue:
+        column: list[Text] = []
+        for place, value in enumerate(values):
             try:
-                values.append(None if value is None or value == each.unset else convert(value))
+                column.append(None if value is None else CONVERTERS[each.type](value))
             except BadValue as error:
-                values.append(None)
-                bad.append(f"{each.source}: {error}")
-        if bad:
-            staged.rejected.append(Rejected(frame, staged.table.name, row, "; ".join(bad)))
-            # An account with a bad attribute is still the account that its facts belong to.
-            if not staged.table.frames:
-                continue
-        reason = _clash(seen, key_of(values), values) if keys else None
-        if reason is None:
-            staged.rows.append(values)
-        elif reason == "":
-            staged.repeated[frame] = staged.repeated.get(frame, 0) + 1
-        else:
-            staged.rejected.append(Rejected(frame, staged.table.name, row, reason))
-    return count
+                column.append(None)
+                bad.setdefault(place, []).append(f"{each.source}: {error}")
+        return column
 
 
-def _clash(seen: dict[Any, list[Text]], key: Any, values: list[Text]) -> str | None:
-    """None for a new key, an empty text for the very same row again, else why the row cannot stand."""
-    earlier = seen.setdefault(key, values)
-    if earlier is not values:
-        return "" if earlier == values else f"another row of this snapshot has the same key {key!r} and other facts"
-    text = "".join(filter(None, key)) if isinstance(key, tuple) else key or ""
-    if not text:
-        return "it has nothing of what tells it from others: its key is empty"
-    # A character takes four bytes at most: short keys, which is all real ones, need no encoding.
-    if len(text) * 4 > MAX_KEY_BYTES and len(text.encode()) > MAX_KEY_BYTES:
-        del seen[key]
-        return f"its key is longer than {MAX_KEY_BYTES} bytes"
-    return None
+def _without(
+    places: Container[int], rows: Sequence[Row], columns: Mapping[str, Sequence[Text]]
+) -> tuple[list[Row], dict[str, Sequence[Text]]]:
+    keep = [place not in places for place in range(len(rows))]
+    return list(compress(rows, keep)), {name: list(compress(column, keep)) for name, column in columns.items()}
+
+
+def _keys(parts: Iterable[str], frame: Frame, columns: Mapping[str, Sequence[Text]], count: int) -> Iterable[Key]:
+    return zip(
+        *(repeat(getattr(frame, part[1:]), count) if part.startswith("@") else columns[part] for part in parts),
+        strict=True,
+    )
+
+
+def _unfit(
+    staged: Staged,
+    number: int,
+    frames: Sequence[Frame],
+    rows: Sequence[Row],
+    columns: Mapping[str, Sequence[Text]],
+) -> set[int]:
+    """The places of rows that cannot be added for what they have for a key."""
+    identity = identity_of(staged.table)
+    own = [columns[part] for part in identity if not part.startswith("@")]
+    keys = list(_keys(identity, frames[number], columns, len(rows)))
+    is_short = sum(max((len(text) for text in column if text), default=0) for column in own) * 4 <= MAX_KEY_BYTES
+    is_full = not own or any(all(column) for column in own)
+    if is_short and is_full and len(set(keys)) == len(keys) and staged.keys.keys().isdisjoint(keys):
+        return set()
+    unfit: set[int] = set()
+    places: dict[Key, int] = {}
+    for place, key in enumerate(keys):
+        reason: str | None = None
+        text = "".join(column[place] or "" for column in own)
+        if own and not text:
+            reason = "it has nothing of what tells it from others: its key is empty"
+        elif len(text.encode()) > MAX_KEY_BYTES:
+            reason = f"its key is longer than {MAX_KEY_BYTES} bytes"
+        elif places.setdefault(key, place) != place:
+            if all(column[places[key]] == column[place] for column in columns.values()):
+                staged.repeated[number] += 1
+            else:
+                reason = f"another row of this snapshot has the same key {key!r} and other facts"
+        elif key not in staged.keys or frames[staged.frame_at(staged.keys[key])].rank <= frames[number].rank:
+            continue
+        unfit.add(place)
+        if reason:
+            staged.rejected.append(Rejected(number, staged.table.name, rows[place], reason))
+    return unfit
+
+
+def _note_keys(staged: Staged, keys: Sequence[Key]) -> None:
+    first = len(staged.columns[0]) if staged.columns else 0
+    new = dict(zip(keys, range(first, first + len(keys)), strict=True))
+    staged.beaten.update(staged.keys[key] for key in staged.keys.keys() & new.keys())
+    staged.keys |= new
 
 
 def append_rows(connection: Connection, table: Table, rows: Sequence[Sequence[Text]]) -> None:
     """Adds rows to a table that has no key: values are text in the order of its columns."""
-    copy_rows(connection, sql.Identifier(table.name), [column.name for column in table.columns], rows)
+    columns = list(zip(*rows, strict=True))
+    copy_columns(connection, sql.Identifier(table.name), [column.name for column in table.columns], columns)
 
 
 def stage_name(table: Table) -> sql.Identifier:
     return sql.Identifier(f"stage@{table.name}")
 
 
-def stage_frames(connection: Connection, frames: Sequence[Frame]) -> None:
-    """Makes the temporary table that the rows' frame numbers point into."""
-    connection.execute(
+def make_stages(connection: Connection, tables: Iterable[Table]) -> None:
+    """Makes the temporary tables of a batch, its frames' among them; they go with the transaction."""
+    definitions = [
         sql.SQL(
-            "CREATE TEMP TABLE {} ({} bigint PRIMARY KEY, account text, region text, section text, rank text, "
-            "date date, interval text, is_listing boolean, is_late boolean, is_corrected boolean, previous date, "
-            "retired_since date, is_complete boolean) ON COMMIT DROP"
-        ).format(FRAMES, sql.Identifier(FRAME))
-    )
-    names = [each.name for each in dataclass_fields(Frame)]
-    rows: list[list[Text]] = [
-        [str(number), *(None if (value := getattr(frame, name)) is None else str(value) for name in names)]
-        for number, frame in enumerate(frames)
+            "{} ({} bigint, account text, region text, section text, rank text, date date, interval text, "
+            "has_facts boolean, is_listing boolean, is_late boolean, is_corrected boolean, is_retold boolean, "
+            "previous date, following date, retired_since date, is_complete boolean)"
+        ).format(FRAMES, sql.Identifier(FRAME)),
+        *map(_definition, tables),
     ]
-    copy_rows(connection, FRAMES, (FRAME, *names), rows)
+    creations = [sql.SQL("CREATE TEMP TABLE {} ON COMMIT DROP;").format(each) for each in definitions]
+    body = sql.SQL("BEGIN {} END").format(sql.SQL(" ").join(creations)).as_string()
+    connection.execute(sql.SQL("DO {}").format(sql.Literal(body)))
 
 
-def stage_rows(connection: Connection, staged: Staged) -> None:
-    """Copies rows into a temporary table that goes with the transaction."""
-    fields = fields_of(staged.table)
-    name = stage_name(staged.table)
+def copy_frames(connection: Connection, frames: Sequence[Frame]) -> None:
+    names = [each.name for each in dataclass_fields(Frame)]
+    columns = [[_text(getattr(frame, name)) for frame in frames] for name in names]
+    copy_columns(connection, FRAMES, (FRAME, *names), [[str(n) for n in range(len(frames))], *columns])
+
+
+def copy_stage(connection: Connection, staged: Staged) -> None:
+    """Copies rows into their temporary table, but for those that a snapshot of higher rank tells otherwise."""
+    names = (FRAME, *(each.name for each in fields_of(staged.table)))
+    columns = [_left(column, staged.beaten) for column in staged.columns]
+    copy_columns(connection, stage_name(staged.table), names, columns)
+
+
+def _definition(table: Table) -> sql.Composed:
     columns = [sql.SQL("{} bigint").format(sql.Identifier(FRAME))]
-    columns += [sql.SQL("{} {}").format(sql.Identifier(f.name), sql.SQL(f.type.value)) for f in fields]
-    connection.execute(sql.SQL("CREATE TEMP TABLE {} ({}) ON COMMIT DROP").format(name, sql.SQL(", ").join(columns)))
-    copy_rows(connection, name, (FRAME, *(f.name for f in fields)), staged.rows)
+    columns += [sql.SQL("{} {}").format(sql.Identifier(f.name), sql.SQL(f.type.value)) for f in fields_of(table)]
+    return sql.SQL("{} ({})").format(stage_name(table), sql.SQL(", ").join(columns))
 
 
-def copy_rows(
-    connection: Connection, table: sql.Identifier, columns: Sequence[str], rows: Sequence[Sequence[Text]]
+def _text(value: Any) -> Text:
+    return None if value is None else str(value)
+
+
+def _left(column: Sequence[Text], beaten: set[int]) -> Sequence[Text]:
+    return [value for place, value in enumerate(column) if place not in beaten] if beaten else column
+
+
+def copy_columns(
+    connection: Connection, table: sql.Identifier, names: Sequence[str], columns: Sequence[Sequence[Text]]
 ) -> None:
     """COPY, in CSV because there NULL and the empty text differ. Values are text that PostgreSQL casts."""
     import pyarrow as pa  # noqa: PLC0415 - whoever only loads the definitions need not wait for it
     import pyarrow.csv  # noqa: PLC0415
 
-    arrays = [pa.array(column, pa.string()) for column in zip(*rows, strict=True)]
-    if not arrays:
+    if not columns or not columns[0]:
         return
+    arrays = [pa.array(column, pa.string()) for column in columns]
     buffer = io.BytesIO()
     options = pa.csv.WriteOptions(include_header=False, quoting_style="all_valid")
     pa.csv.write_csv(pa.Table.from_arrays(arrays, [str(n) for n in range(len(arrays))]), buffer, options)
     statement = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv)").format(
-        table, sql.SQL(", ").join(map(sql.Identifier, columns))
+        table, sql.SQL(", ").join(map(sql.Identifier, names))
     )
     with connection.cursor() as cursor, cursor.copy(statement) as copy:
         copy.write(buffer.getbuffer())

@@ -32,7 +32,7 @@ from a360_pipeline.warehouse.convert import (
     text,
     timestamptz,
 )
-from a360_pipeline.warehouse.stage import copy_rows
+from a360_pipeline.warehouse.stage import copy_columns
 
 Connection = psycopg.Connection[Any]
 
@@ -99,7 +99,7 @@ def stored(connection: Connection, column_type: Type, values: Sequence[Text], sh
             sql.SQL("CREATE TEMP TABLE stored (n bigint, value {}) ON COMMIT DROP").format(sql.SQL(column_type.value))
         )
         rows = [[str(n), value] for n, value in enumerate(values)]
-        copy_rows(connection, sql.Identifier("stored"), ("n", "value"), rows)
+        copy_columns(connection, sql.Identifier("stored"), ("n", "value"), list(zip(*rows, strict=True)))
         query = sql.SQL("SELECT {} FROM stored ORDER BY n").format(sql.SQL(shown))
         return [value for (value,) in connection.execute(query)]
 

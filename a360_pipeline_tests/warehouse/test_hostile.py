@@ -20,7 +20,7 @@ from a360_pipeline.snapshot.key import BadSnapshot, SnapshotKey
 from a360_pipeline.snapshot.store import SnapshotStore
 from a360_pipeline.snapshot.wire import Snapshot, facts, read_snapshot
 from a360_pipeline.warehouse.load import LoadResult, load
-from a360_pipeline.warehouse.stage import Staged, add_rows, fields_of
+from a360_pipeline.warehouse.stage import Frame, Staged, add_rows, fields_of
 from a360_pipeline_tests.conftest import FIELD_SNAPSHOTS
 from benchmarks.parts import memory_store
 
@@ -362,9 +362,9 @@ def good_keys(table: Table, snapshot: Snapshot, region: str) -> set[tuple[Any, .
         if table.scope_of is None or (isinstance(row, dict) and is_filed_under(table, row, region))
     ]
     staged = Staged(table)
-    add_rows(staged, 1, rows)
+    add_rows(staged, 0, [Frame()], rows)
     names = [field.name for field in fields_of(table)]
-    values = [dict(zip(names, row[1:], strict=True)) for row in staged.rows]
+    values = [dict(zip(names, row, strict=True)) for row in zip(*staged.columns[1:], strict=True)]
     return {
         (*(snapshot.key.account, region)[: 2 * is_owned(table)], *(row[name] for name in key_names(table)))
         for row in values
