@@ -69,7 +69,7 @@ class Settings(BaseSettings):
 
     load_batch_files: int = Field(50, ge=1, le=1000, description="Most snapshots in one transaction.")
     load_batch_bytes: int = Field(
-        64_000_000, ge=1, description="Most bytes of snapshots in one transaction; a larger one goes alone."
+        32_000_000, ge=1, description="Most bytes of snapshots in one transaction; a larger one goes alone."
     )
     load_run_files: int = Field(2000, ge=1, le=10_000, description="Most snapshots in one load run.")
 

@@ -38,7 +38,7 @@ def main() -> int:
         for run in ("new", "unchanged"):
             repeat_field_snapshots(store, ACCOUNT_REGIONS)
             with measured(server.pid) as spent:
-                result = load(store, url, sorted(store.waiting()), batch_files=50, batch_bytes=64_000_000)
+                result = load(store, url, sorted(store.waiting()), batch_files=50, batch_bytes=32_000_000)
             rows = sum(c.created + c.updated + c.unchanged for c in result.tables.values())
             seconds[run], cpu[run] = spent.seconds, spent.cpu
         rival = _row_by_row(url, new_warehouse(server, "rival"), server.pid)

@@ -8,7 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
-from a360_pipeline.sections.model import Reference, Table, Type
+from a360_pipeline.sections.model import Kept, Reference, Table, Type
 from a360_pipeline.warehouse.tables import ALL_TABLES
 
 SQL_TYPES: dict[Type, sa.types.TypeEngine[Any]] = {
@@ -34,9 +34,12 @@ def _describe(table: Table, described: sa.MetaData) -> None:
     items: list[sa.schema.SchemaItem] = [sa.Column("id", sa.BigInteger, sa.Identity(), primary_key=True)]
     for column in table.columns:
         if isinstance(column, Reference):
-            target = sa.ForeignKey(f"{column.table}.id", name=f"{table.name}_{column.name}_fkey")
+            # Where only the loader writes, it inserts no row whose parent it has not joined, and checking each row
+            # again would cost more than all else that an insert does. People's own tables have the server check.
+            target = [sa.ForeignKey(f"{column.table}.id", name=f"{table.name}_{column.name}_fkey")]
+            checked = target if table.kept is Kept.ADDED else []
             items.append(
-                sa.Column(column.name, sa.BigInteger, target, nullable=False, comment=column.description or None)
+                sa.Column(column.name, sa.BigInteger, *checked, nullable=False, comment=column.description or None)
             )
         else:
             items.append(sa.Column(column.name, SQL_TYPES[column.type], comment=column.description or None))
@@ -50,10 +53,12 @@ def _describe(table: Table, described: sa.MetaData) -> None:
     items += [
         sa.Index(f"{table.name}_{column.name}_idx", column.name)
         for column in table.columns
-        if isinstance(column, Reference) and column.name != table.key[0]
+        if isinstance(column, Reference)
+        and column.name != table.key[0]
+        # What is retired piles up; what a listing is compared with, and views show, does not.
+        and not (table.is_listing and column.table == "accounts")
     ]
     if table.is_listing:
-        # What is retired piles up; what a listing is compared with does not.
         live = sa.text("retired_at IS NULL")
         items.append(sa.Index(f"{table.name}_live_idx", "account_id", postgresql_where=live))
     sa.Table(table.name, described, *items, comment=table.description)
