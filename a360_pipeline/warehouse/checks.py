@@ -43,6 +43,13 @@ LATEST = """
 """
 
 
+# Of a day's snapshots, whatever their interval, the one whose listings stand.
+STANDING = """
+    SELECT DISTINCT ON (account_id, region, section) *
+    FROM coverage ORDER BY account_id, region, section, date DESC, rank COLLATE "C" DESC
+"""
+
+
 def open_gaps(connection: Connection) -> Finding:
     """The gaps of each account's latest day that nobody has accepted."""
     return _ask(
@@ -64,7 +71,7 @@ def quarantined(connection: Connection) -> Finding:
 
 def unreconciled(connection: Connection) -> Finding:
     """Where the rows a snapshot said it holds are not the rows that were loaded, refused or repeated; and
-    where a table holds fewer rows than the ledger says were loaded into it."""
+    where a table holds fewer rows than the ledger says were loaded into it, or rows whose parent is gone."""
     ledger = _ask(
         connection,
         "SELECT account_id, region, section, date::text, rows AS in_snapshot, rows_loaded AS in_tables, "
@@ -75,15 +82,31 @@ def unreconciled(connection: Connection) -> Finding:
     rows = list(ledger.rows)
     for section in SECTIONS.values():
         for table in section.tables:
+            rows += _ask(connection, _orphaned(section.name, table)).rows
             # What only closes something leaves no row of its own.
             if not table.frames and not table.closes:
                 rows += _ask(connection, _fewer_rows(section.name, table)).rows
     return Finding(tuple(rows))
 
 
+def _orphaned(section: str, table: Table) -> sql.Composed:
+    """How many rows refer to a parent that is gone: the loader leaves none behind."""
+    gone = [
+        sql.SQL(
+            "SELECT count(*) AS n FROM {table} t WHERE NOT EXISTS (SELECT FROM {parent} p WHERE p.id = t.{name})"
+        ).format(table=sql.Identifier(table.name), parent=sql.Identifier(each.table), name=sql.Identifier(each.name))
+        for each in table.references
+    ]
+    total = sql.SQL(" UNION ALL ").join(gone or [sql.SQL("SELECT 0 AS n")])
+    return sql.SQL(
+        "SELECT {section} AS section, {table} AS table_name, sum(n)::bigint AS without_parent FROM ({total}) gone "
+        "HAVING sum(n) > 0"
+    ).format(section=sql.Literal(section), table=sql.Literal(table.name), total=total)
+
+
 def _fewer_rows(section: str, table: Table) -> sql.Composed:
     # The newest day's rows are all there; of dated tables, every day's are.
-    days = sql.SQL("coverage") if table.kept is Kept.DATED else sql.SQL("({})").format(sql.SQL(LATEST))
+    days = sql.SQL("coverage") if table.kept is Kept.DATED else sql.SQL("({})").format(sql.SQL(STANDING))
     parent = next((r for r in table.references if r.table != "accounts"), None)
     has_account = any(r.table == "accounts" for r in table.references)
     held = (

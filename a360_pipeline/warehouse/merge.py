@@ -148,12 +148,13 @@ def row_json(table: Table, alias: str) -> sql.Composed:
 
 
 def _joined(table: Table, outer: Reference | None = None) -> sql.Composed:
-    """The staging table joined with its frames and with every parent."""
+    """The staging table joined with its frames and with every parent; `outer` and the account may yet be lacking."""
     parts: list[sql.Composable] = [
         sql.SQL("{} s JOIN {} f USING ({})").format(stage_name(table), FRAMES, sql.Identifier(FRAME))
     ]
     if table.references:
-        parts.append(sql.SQL("JOIN accounts a ON a.account_id = f.account AND a.region = f.region"))
+        how = sql.SQL("LEFT" if outer else "INNER")
+        parts.append(sql.SQL("{} JOIN accounts a ON a.account_id = f.account AND a.region = f.region").format(how))
     for reference in table.references:
         if reference.table == "accounts":
             continue
