@@ -17,7 +17,7 @@ from a360_pipeline.snapshot.wire import Snapshot, facts
 from a360_pipeline.warehouse.convert import jsonb
 from a360_pipeline.warehouse.filing import Filing, file, supersede
 from a360_pipeline.warehouse.ledger import COVERAGE, LOADS, REJECTED
-from a360_pipeline.warehouse.merge import Changes, accountless_frames, merge, orphans
+from a360_pipeline.warehouse.merge import Changes, merge, orphans
 from a360_pipeline.warehouse.posture import recount_findings
 from a360_pipeline.warehouse.retire import backdate, find_unlisted, mark_incomplete, remove_untold, retire
 from a360_pipeline.warehouse.stage import (
@@ -75,17 +75,16 @@ def run_batch(connection: Connection, bucket: str, found: Sequence[Found]) -> Ou
     copy_frames(connection, frames)
     for each in told:
         copy_stage(connection, each)
-    rejected = _rejected(connection, filings, staged)
+    lost = _orphans(connection, filings, staged)
     any_late = any(frame.is_late for frame in frames)
     for each in told:
         if each.columns:
-            outcome.tables[each.table.name] = merge(connection, each.table, any_late=any_late)
+            rows = each.counts().total() - lost[each.table.name]
+            outcome.tables[each.table.name] = merge(connection, each.table, rows, any_late=any_late)
     if staged["security"].columns:
         recount_findings(connection)
-    lost = accountless_frames(connection)
-    if lost:
-        raise RuntimeError(f"{lost} sections have no row of accounts to be filed under: this is a bug")
     _retire(connection, frames, told, outcome, any_late=any_late)
+    rejected = [one for each in staged.values() for one in each.rejected]
     outcome.rejected = len(rejected)
     if any(frame.is_listing and frame.is_retold for frame in frames):
         supersede(connection)
@@ -146,17 +145,22 @@ def _to_be_merged(filings: Sequence[Filing], staged: Mapping[str, Staged]) -> li
     return [each for name, each in staged.items() if each.columns or SECTION_OF[name] in told_of]
 
 
-def _rejected(connection: Connection, filings: Sequence[Filing], staged: Mapping[str, Staged]) -> list[Rejected]:
-    """All refused rows, those whose parent is nowhere among them; their listings are no longer complete."""
+def _orphans(connection: Connection, filings: Sequence[Filing], staged: Mapping[str, Staged]) -> Counter[str]:
+    """Refuses the rows whose parent is nowhere; returns how many, by table.
+
+    Listings of which rows were refused, for whatever reason, are no longer complete.
+    """
     known = {name: each.keys for name, each in staged.items()}
-    for each in staged.values():
-        each.rejected += orphans(connection, each, known)
-    rejected = [one for each in staged.values() for one in each.rejected]
-    refused = {one.frame for one in rejected}
+    lost: Counter[str] = Counter()
+    for name, each in staged.items():
+        found = orphans(connection, each, known)
+        lost[name] = len(found)
+        each.rejected += found
+    refused = {one.frame for each in staged.values() for one in each.rejected}
     incomplete = [number for number in refused if filings[number - LEDGER_FRAME - 1].is_complete]
     if incomplete:
         mark_incomplete(connection, incomplete)
-    return rejected
+    return lost
 
 
 def _retire(
@@ -296,7 +300,7 @@ def _write(connection: Connection, *ledgers: tuple[Table, list[dict[str, Any]]])
             raise RuntimeError(f"{ledger.name} does not take its own row: {staged.rejected[0].reason}")
         if rows:
             copy_stage(connection, staged)
-            merge(connection, ledger)
+            merge(connection, ledger, len(rows))
 
 
 def _reject(connection: Connection, rejected: Sequence[Rejected], filings: Sequence[Filing]) -> None:

@@ -97,7 +97,7 @@ def _orphaned(section: str, table: Table) -> sql.Composed:
         ).format(table=sql.Identifier(table.name), parent=sql.Identifier(each.table), name=sql.Identifier(each.name))
         for each in table.references
     ]
-    total = sql.SQL(" UNION ALL ").join(gone or [sql.SQL("SELECT 0 AS n")])
+    total = sql.SQL(" UNION ALL ").join(gone or [sql.SQL("SELECT 0 AS n").format()])
     return sql.SQL(
         "SELECT {section} AS section, {table} AS table_name, sum(n)::bigint AS without_parent FROM ({total}) gone "
         "HAVING sum(n) > 0"

@@ -43,11 +43,14 @@ class Changes:
         )
 
 
-def merge(connection: Connection, table: Table, *, any_late: bool = False) -> Changes:
-    """Inserts what is new, updates what differs, leaves what is the same untouched, remembers what changed."""
-    if table.closes:
-        connection.execute(_keep_closings_statement(table))
+def merge(connection: Connection, table: Table, rows: int, *, any_late: bool = False) -> Changes:
+    """Inserts what is new, updates what differs, leaves what is the same untouched, remembers what changed.
+
+    Raises RuntimeError unless it finds as many staged `rows`, with their accounts and parents, as there must be.
+    """
     staged, created, updated, removed = _counts(connection, _merge_statement(table))
+    if staged != rows:
+        raise RuntimeError(f"{rows - staged} rows of {table.name} have nothing to be filed under: this is a bug")
     if any_late and table.is_listing:
         _, late_created, late_updated, _ = _counts(connection, _late_statement(table))
         created, updated = created + late_created, updated + late_updated
@@ -92,17 +95,6 @@ def orphans(connection: Connection, staged: Staged, known: Mapping[str, Containe
 def _staged(part: str) -> sql.Composed:
     place = sql.Identifier("f", part.removeprefix("@")) if part.startswith("@") else sql.Identifier("s", part)
     return sql.SQL("{}::text").format(place)
-
-
-def accountless_frames(connection: Connection) -> int:
-    """How many frames have no row of accounts to file their rows under; their rows would be lost."""
-    query = sql.SQL(
-        "SELECT count(*) FROM {} f WHERE f.account <> '' AND NOT EXISTS "
-        "(SELECT FROM accounts a WHERE a.account_id = f.account AND a.region = f.region)"
-    ).format(FRAMES)
-    row = connection.execute(query).fetchone()
-    assert row is not None  # noqa: S101 - an aggregate gives a row
-    return int(row[0])
 
 
 def ids(names: Iterable[str], *qualifier: str) -> sql.Composed:
@@ -220,7 +212,7 @@ def _merge_statement(table: Table) -> sql.Composed:
     return sql.SQL(
         "{resolved}, merged AS (INSERT INTO {table} AS t ({names}) SELECT {values} FROM resolved r {chosen} "
         "ON CONFLICT ON CONSTRAINT {key} {conflict} "
-        "RETURNING t.id, (xmax = 0) AS _new{returned}){remembered}{replaced} "
+        "RETURNING t.id, (xmax = 0) AS _new{returned}){remembered}{replaced}{kept} "
         "SELECT (SELECT count(*) FROM resolved), count(*) FILTER (WHERE _new), "
         "count(*) FILTER (WHERE NOT _new), {removed} FROM merged"
     ).format(
@@ -234,6 +226,7 @@ def _merge_statement(table: Table) -> sql.Composed:
         returned=sql.SQL(", {}").format(ids((*written, "last_seen"), "t")) if table.has_history else sql.SQL(""),
         remembered=_remember(table, facts) if table.has_history else sql.SQL(""),
         replaced=_replace(table) if table.set_of else sql.SQL(""),
+        kept=_keep_closings(table) if table.closes else sql.SQL(""),
         removed=sql.SQL("(SELECT count(*) FROM replaced)" if table.set_of else "0"),
     )
 
@@ -354,17 +347,15 @@ def _closes_nothing(table: Table) -> sql.Composed:
     )
 
 
-@cache
-def _keep_closings_statement(table: Table) -> sql.Composed:
+def _keep_closings(table: Table) -> sql.Composed:
     """Keeps what closes nothing known: days come in any order, and its opening may be told later."""
     pairs = (sql.SQL("{}, {}").format(sql.Literal(name), sql.Identifier("r", name)) for name in _written(table))
     return sql.SQL(
-        "{resolved} INSERT INTO closings AS c (table_name, account_id, row_key, date, row) "
+        ", kept AS (INSERT INTO closings AS c (table_name, account_id, row_key, date, row) "
         'SELECT {name}, r.account_id, {key}, r."@date", jsonb_build_object({pairs}) FROM resolved r WHERE {idle} '
         "ON CONFLICT ON CONSTRAINT closings_key DO UPDATE SET date = excluded.date, row = excluded.row "
-        "WHERE c.date < excluded.date"
+        "WHERE c.date < excluded.date)"
     ).format(
-        resolved=resolved(table),
         name=sql.Literal(table.name),
         key=key_text(table, "r"),
         pairs=sql.SQL(", ").join(pairs),

@@ -62,10 +62,10 @@ def test_a_statement_that_fails_makes_no_duplicate(
     """R4: nothing is concluded from an error; the batch is undone and tried again."""
     merge = batch.merge
 
-    def fail_at_services(connection: Any, table: Any, **how: Any) -> Any:
+    def fail_at_services(connection: Any, table: Any, rows: int, **how: Any) -> Any:
         if table.name == "services":
             connection.execute("SELECT 1 / 0")
-        return merge(connection, table, **how)
+        return merge(connection, table, rows, **how)
 
     facts = {
         "service": [

@@ -281,7 +281,8 @@ def check(loaded: Loaded, connection: psycopg.Connection[Any]) -> None:
 def check_ledger(connection: psycopg.Connection[Any]) -> None:
     """What the ledger says adds up, and what it says was refused is there."""
     refused = (
-        "LATERAL (SELECT count(*) AS n, count(*) FILTER (WHERE r.table_name <> ALL (%(frames)s) "
+        "LATERAL (SELECT count(*) FILTER (WHERE r.table_name <> ALL (%(frames)s)) AS n, "
+        "count(*) FILTER (WHERE r.table_name <> ALL (%(frames)s) "
         "AND r.reason NOT LIKE '%% cannot be read from it: %%') AS facts FROM rejected_rows r "
         "WHERE (r.snapshot_key, r.section, r.region) = (c.snapshot_key, c.section, c.region)) r"
     )

@@ -351,10 +351,10 @@ def test_a_database_that_goes_away_in_the_middle_of_a_batch_loses_nothing(
 ) -> None:
     merge = batch.merge
 
-    def terminate_and_merge(working: Any, table: Any, **how: Any) -> Any:
+    def terminate_and_merge(working: Any, table: Any, rows: int, **how: Any) -> Any:
         if table.name == "kms_keys":
             connection.execute("SELECT pg_terminate_backend(%s)", (working.info.backend_pid,))
-        return merge(working, table, **how)
+        return merge(working, table, rows, **how)
 
     with monkeypatch.context() as patched:
         patched.setattr(batch, "merge", terminate_and_merge)
