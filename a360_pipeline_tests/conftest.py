@@ -84,9 +84,10 @@ def small_organization() -> Organization:
 
 
 @pytest.fixture
-def stand_in(small_organization: Organization) -> Iterator[StandIn]:
-    """AWS with the small organization and an empty bucket."""
-    with serve(small_organization, bucket=BUCKET, member_role="a360-member") as running:
+def stand_in(small_organization: Organization, postgres_server: postgres.Server) -> Iterator[StandIn]:
+    """AWS with the small organization, an empty bucket, and the databases of the server by Data API too."""
+    url = postgres_server.url("postgres")
+    with serve(small_organization, bucket=BUCKET, member_role="a360-member", database_url=url) as running:
         yield running
 
 

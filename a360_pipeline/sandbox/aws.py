@@ -23,6 +23,7 @@ from a360_pipeline.sandbox.gateway import Gateway
 from a360_pipeline.sandbox.httpd import HOST, Server
 from a360_pipeline.sandbox.identity import PARTITION, Identities
 from a360_pipeline.sandbox.organization import Organization
+from a360_pipeline.sandbox.services.rds_data import DataApi
 
 
 class StandInError(Exception):
@@ -39,10 +40,13 @@ class StandIn:
     external_id: str = field(repr=False)
     organization: Organization
     faults: Faults
+    data_api: DataApi = field(repr=False)
+    """Its cluster and the secret of that, once `serve` is told of a database."""
     _server: Server = field(repr=False)
 
     def close(self) -> None:
         self._server.close()
+        self.data_api.close()
 
     def __enter__(self) -> StandIn:
         return self
@@ -51,8 +55,12 @@ class StandIn:
         self.close()
 
 
-def serve(organization: Organization, *, bucket: str, member_role: str, port: int = 0) -> StandIn:
+def serve(
+    organization: Organization, *, bucket: str, member_role: str, port: int = 0, database_url: str | None = None
+) -> StandIn:
     """Starts a stand-in with an empty, versioned bucket in the management account.
+
+    Its RDS Data API speaks with the PostgreSQL server of `database_url`, in whichever database a call names.
 
     moto keeps its data in globals of the process: a start empties them, so one process has one
     stand-in at a time. Raises StandInError when the port is taken.
@@ -67,8 +75,9 @@ def serve(organization: Organization, *, bucket: str, member_role: str, port: in
     s3.put_bucket_versioning(bucket, "Enabled")
     identities = Identities(organization, member_role)
     faults = Faults(organization.seed)
+    data_api = DataApi(organization, database_url)
     try:
-        server = Server(Gateway(organization, identities, faults), port)
+        server = Server(Gateway(organization, identities, faults, bound=data_api.answers), port)
     except OSError as error:
         if error.errno != errno.EADDRINUSE:
             raise
@@ -80,6 +89,7 @@ def serve(organization: Organization, *, bucket: str, member_role: str, port: in
         external_id=identities.external_id,
         organization=organization,
         faults=faults,
+        data_api=data_api,
         _server=server,
     )
 

@@ -26,6 +26,7 @@ MANAGEMENT_ONLY = frozenset({"ce", "organizations"})
 NO_REGION = frozenset({"account", "ce", "iam", "organizations", "s3", "s3control", "sts"})
 """Services of a whole account, whichever region a request is signed for."""
 ASSUME_ROLE = "sts:AssumeRole"
+NOTHING_BOUND: Mapping[tuple[str, str], Answer] = {}
 STRANGER = "nobody"
 """The account under which calls of unknown callers are counted."""
 
@@ -34,7 +35,10 @@ StartResponse = Callable[..., Any]
 
 
 class Gateway:
-    """Answers from `answers` where the operation is there, and lets moto answer the rest."""
+    """Answers from `answers` where the operation is there, and lets moto answer the rest.
+
+    `bound` are answers of something that this stand-in alone has, such as a database.
+    """
 
     def __init__(
         self,
@@ -42,6 +46,7 @@ class Gateway:
         identities: Identities,
         faults: Faults,
         answers: Mapping[tuple[str, str], Answer] = ANSWERS,
+        bound: Mapping[tuple[str, str], Answer] = NOTHING_BOUND,
     ) -> None:
         self._organization = organization
         self._identities = identities
@@ -49,7 +54,7 @@ class Gateway:
         self._calls = Calls()
         self._control = Control(organization, faults, self._calls)
         self._seeded = frozenset(answers)
-        self._answers = {**answers, **REPAIRS, ("sts", "AssumeRole"): identities.assume_role}
+        self._answers = {**answers, **REPAIRS, **bound, ("sts", "AssumeRole"): identities.assume_role}
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
