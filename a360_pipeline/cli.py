@@ -24,7 +24,8 @@ from a360_pipeline.report.command import (
     tell,
 )
 from a360_pipeline.settings import Settings, SettingsError, load_settings
-from a360_pipeline.warehouse.connection import connect, database_url
+from a360_pipeline.warehouse.connection import connect
+from a360_pipeline.warehouse.reach import server_url, warehouse_of
 
 UI_PORT = 3000
 
@@ -69,7 +70,7 @@ def demo(accounts: int, regions: str, seed: int, as_json: bool) -> None:
     from a360_pipeline.report.summary import print_summary, read_summary
 
     settings, failures = _day(accounts, regions, seed)
-    url = database_url(settings)
+    url = server_url(settings)
     with connect(url) as connection:
         summary = read_summary(connection)
     if as_json:
@@ -162,7 +163,7 @@ def _answer_state(state: Any, as_json: bool) -> None:
 def _migrate(settings: Settings, *, adopt: bool = False) -> Any:
     from a360_pipeline.warehouse.migrate import MigrationRefused, migrate
 
-    url = database_url(settings)
+    url = server_url(settings)
     connect(url).close()  # says in one sentence when there is no database
     try:
         migration = migrate(url, adopt=adopt)
@@ -210,13 +211,13 @@ def load(addresses: tuple[str, ...], settings: Settings, as_json: bool) -> None:
     from a360_pipeline.report.loaded import load_all, print_loaded
     from a360_pipeline.snapshot.sources import SourceError, find_sources
 
-    url = database_url(settings)
+    warehouse = warehouse_of(settings)
     try:
         sources = find_sources(addresses, _snapshots(settings))
     except SourceError as error:
         raise Refused(str(error)) from error
     with shown_progress("snapshots", sum(len(source.objects) for source in sources)) as (advance, say):
-        loaded = load_all(sources, url, settings, advance, say)
+        loaded = load_all(sources, warehouse, settings, advance, say)
     if as_json:
         click.echo(json.dumps(loaded.to_dict()))
     else:
@@ -236,7 +237,7 @@ def coverage(settings: Settings, date: datetime | None, account: str | None, wit
     """Says what is missing of a day, why, and who accepted it; exit code 1 when there is a gap nobody accepted."""
     from a360_pipeline.report.coverage import print_coverage, read_coverage
 
-    with connect(database_url(settings)) as connection:
+    with connect(warehouse_of(settings)) as connection:
         found = read_coverage(connection, date.date() if date else None, account)
     if as_json:
         click.echo(json.dumps(found.to_dict(with_all), default=str))
@@ -260,7 +261,7 @@ def quarantine_list(settings: Settings, as_json: bool) -> None:
     from a360_pipeline.warehouse.quarantine import read_quarantined
 
     snapshots = _snapshots(settings)
-    with connect(database_url(settings)) as connection:
+    with connect(warehouse_of(settings)) as connection:
         found = read_quarantined(connection)
     if as_json:
         click.echo(json.dumps([{**asdict(each), "uri": each.uri(snapshots)} for each in found], default=str))
@@ -286,7 +287,7 @@ def quarantine_replay(keys: tuple[str, ...], with_all: bool, settings: Settings,
     if bool(keys) == with_all:
         raise Refused("name keys that `a360 quarantine list` shows, or say --all")
     snapshots = _snapshots(settings)
-    with connect(database_url(settings)) as connection:
+    with connect(warehouse_of(settings)) as connection:
         found = read_quarantined(connection)
         try:
             done = replay(connection, snapshots, found if with_all else choose(found, keys, snapshots))

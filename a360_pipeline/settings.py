@@ -45,6 +45,20 @@ class Settings(BaseSettings):
     kms_key_id: str | None = Field(None, description="KMS key that encrypts snapshots; without it S3's own.")
 
     database_url: SecretStr | None = Field(None, description="`postgresql://` URL of the warehouse.")
+    database_secret_arn: str | None = Field(
+        None,
+        pattern=r"^arn:[\w-]+:secretsmanager:[\w-]+:\d{12}:secret:.+$",
+        description="Secrets Manager secret with user and password of the warehouse, in place of those in the URL.",
+    )
+    database_iam: bool = Field(
+        False, description="Whether IAM signs in to the warehouse: a token in place of a password, over TLS alone."
+    )
+    cluster_arn: str | None = Field(
+        None,
+        pattern=r"^arn:[\w-]+:rds:[\w-]+:\d{12}:cluster:.+$",
+        description="Aurora cluster to reach through the RDS Data API, with `database_secret_arn`, not by network.",
+    )
+    database_name: str = Field("a360", min_length=1, description="The warehouse's database in `cluster_arn`.")
     dagster_database_url: SecretStr | None = Field(
         None, description="`postgresql://` URL of Dagster's own storage, a database apart from the warehouse."
     )
@@ -99,6 +113,14 @@ class Settings(BaseSettings):
         prefixes = (self.data_prefix, self.loaded_prefix, self.quarantine_prefix)
         if any(a.startswith(b) for i, a in enumerate(prefixes) for j, b in enumerate(prefixes) if i != j):
             raise ValueError("data_prefix, loaded_prefix and quarantine_prefix must not contain one another")
+        return self
+
+    @model_validator(mode="after")
+    def _one_way_in(self) -> Settings:
+        if self.database_iam and (self.database_secret_arn or self.cluster_arn):
+            raise ValueError("A360_DATABASE_IAM goes without A360_DATABASE_SECRET_ARN and A360_CLUSTER_ARN: unset them")
+        if self.cluster_arn and not self.database_secret_arn:
+            raise ValueError("A360_CLUSTER_ARN needs A360_DATABASE_SECRET_ARN: the Data API takes no other credentials")
         return self
 
     @property

@@ -44,6 +44,14 @@ def error_code(error: BaseException) -> str:
     return code
 
 
+def error_message(error: BaseException) -> str:
+    """What AWS said without its code, or what the error says where no answer came."""
+    if not isinstance(error, ClientError):
+        return str(error)
+    message: str = error.response.get("Error", {}).get("Message", "")
+    return message
+
+
 def status_of(error: BaseException) -> Status:
     """The ledger's status for a failed call. An error nobody foresaw is `failed`."""
     code = error_code(error)

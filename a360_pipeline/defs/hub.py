@@ -10,7 +10,8 @@ from a360_pipeline.gaps import AcceptedGaps, read_accepted_gaps
 from a360_pipeline.sections.registry import is_paid
 from a360_pipeline.settings import Settings, load_settings
 from a360_pipeline.snapshot.store import SnapshotStore
-from a360_pipeline.warehouse.connection import database_url
+from a360_pipeline.warehouse.connection import Warehouse
+from a360_pipeline.warehouse.reach import warehouse_of
 
 OWNERS = ["team:cloud-platform"]
 ORGANIZATION_KEY = "organization/accounts.json"
@@ -36,8 +37,8 @@ class Hub(dg.ConfigurableResource["Hub"]):
         return read_accepted_gaps(self.settings.accepted_gaps)
 
     @property
-    def database_url(self) -> str:
-        return database_url(self.settings)
+    def warehouse(self) -> Warehouse:
+        return warehouse_of(self.settings)
 
     def write_organization(self, accounts: list[Account]) -> str:
         """Keeps the listing beside the snapshots, for the runs that collect, and returns its address."""

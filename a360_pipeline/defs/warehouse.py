@@ -13,11 +13,10 @@ from a360_pipeline.sections.model import Column, Table
 from a360_pipeline.snapshot.key import BadSnapshot, SnapshotKey
 from a360_pipeline.snapshot.store import StoredObject
 from a360_pipeline.warehouse import checks
-from a360_pipeline.warehouse.connection import connect
+from a360_pipeline.warehouse.connection import Connection, connect
 from a360_pipeline.warehouse.ledger import COVERAGE, LOADS
 from a360_pipeline.warehouse.load import LoadResult, load
 from a360_pipeline.warehouse.merge import Changes
-from a360_pipeline.warehouse.stage import Connection
 from a360_pipeline.warehouse.tables import ALL_TABLES
 
 POOL = "warehouse"
@@ -112,14 +111,14 @@ def warehouse(
     objects = [each.stored() for each in config.objects]
     result = load(
         hub.store,
-        hub.database_url,
+        hub.warehouse,
         objects or list(islice(hub.store.waiting(), hub.settings.load_run_files)),
         batch_files=hub.settings.load_batch_files,
         batch_bytes=hub.settings.load_batch_bytes,
         accepted=hub.accepted,
         progress=context.log.info,
     )
-    with connect(hub.database_url) as connection:
+    with connect(hub.warehouse) as connection:
         for table in ALL_TABLES:
             changes = result.tables.get(table.name, Changes())
             yield dg.MaterializeResult(

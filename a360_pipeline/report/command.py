@@ -19,6 +19,9 @@ from a360_pipeline.settings import SettingsError, load_settings
 from a360_pipeline.warehouse.connection import WarehouseUnavailable
 from a360_pipeline.warehouse.connection import database_url as read_database_url
 
+URL_ALONE = {"cluster_arn": None, "database_secret_arn": None, "database_iam": False}
+"""Settings that a URL on the command line sets aside: it says all by itself."""
+
 
 class Refused(click.ClickException):
     """What was asked for makes no sense as it stands: nothing was done."""
@@ -57,7 +60,7 @@ def explained(command: Callable[..., Any]) -> Callable[..., Any]:
         except AWS_ERRORS as error:
             raise click.ClickException(explain(error)) from error
         except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn) as error:
-            lacking = error.diag.message_primary
+            lacking = error.diag.message_primary or error
             raise click.ClickException(f"the warehouse is not up to date ({lacking}): run `a360 migrate`") from error
         except psycopg.OperationalError as error:
             raise click.ClickException(f"the warehouse went away: {str(error).strip()}") from error
@@ -73,10 +76,10 @@ def explained(command: Callable[..., Any]) -> Callable[..., Any]:
 def on_a_warehouse(command: Callable[..., Any]) -> Callable[..., Any]:
     """Gives a command `--database-url`, and hands it the settings in force."""
 
-    @click.option("--database-url", metavar="URL", help="The warehouse, in place of A360_DATABASE_URL.")
+    @click.option("--database-url", metavar="URL", help="The warehouse, in place of what settings say of it.")
     @wraps(command)
     def wrapped(*arguments: Any, database_url: str | None, **options: Any) -> Any:
-        settings = load_settings(**({} if database_url is None else {"database_url": database_url}))
+        settings = load_settings(**({} if database_url is None else {**URL_ALONE, "database_url": database_url}))
         if settings.database_url is not None:
             read_database_url(settings)
         return command(*arguments, settings=settings, **options)

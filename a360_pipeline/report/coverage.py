@@ -6,7 +6,6 @@ import datetime as dt
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from psycopg.rows import class_row
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
@@ -14,7 +13,7 @@ from rich.table import Table as Grid
 
 from a360_pipeline.coverage import Status
 from a360_pipeline.warehouse import checks
-from a360_pipeline.warehouse.stage import Connection
+from a360_pipeline.warehouse.connection import Connection, named_rows
 
 
 class NothingKnown(RuntimeError):
@@ -87,28 +86,28 @@ def read_coverage(connection: Connection, date: dt.date | None = None, account: 
     """The coverage of a day, the latest one by default, of all accounts or one. Raises NothingKnown."""
     day = date or _latest(connection)
     asked = {"date": day, "account": account}
-    with connection.cursor(row_factory=class_row(Section)) as cursor:
-        sections = cursor.execute(
-            "SELECT c.account_id, a.account_name, c.region, c.section, c.status, c.rows, c.message, c.accepted_by, "
-            "c.accepted_reason FROM coverage c LEFT JOIN accounts a USING (account_id, region) "
-            "WHERE c.interval = 'DAILY' AND c.date = %(date)s "
-            "AND (%(account)s::text IS NULL OR c.account_id = %(account)s) "
-            "ORDER BY c.account_id, c.region, c.section",
-            asked,
-        ).fetchall()
-    with connection.cursor(row_factory=class_row(Silent)) as cursor:
-        silent = cursor.execute(
-            "SELECT account_id, max(date) FILTER (WHERE date < %(date)s) AS last_date FROM coverage "
-            "WHERE interval = 'DAILY' AND (%(account)s::text IS NULL OR account_id = %(account)s) "
-            "GROUP BY account_id HAVING bool_or(date < %(date)s) AND NOT bool_or(date = %(date)s) ORDER BY account_id",
-            asked,
-        ).fetchall()
-    if not sections:
+    sections = connection.execute(
+        "SELECT c.account_id, a.account_name, c.region, c.section, c.status, c.rows, c.message, c.accepted_by, "
+        "c.accepted_reason FROM coverage c LEFT JOIN accounts a USING (account_id, region) "
+        "WHERE c.interval = 'DAILY' AND c.date = %(date)s "
+        "AND (%(account)s::text IS NULL OR c.account_id = %(account)s) "
+        "ORDER BY c.account_id, c.region, c.section",
+        asked,
+    )
+    last_heard = connection.execute(
+        "SELECT account_id, max(date) FILTER (WHERE date < %(date)s) AS last_date FROM coverage "
+        "WHERE interval = 'DAILY' AND (%(account)s::text IS NULL OR account_id = %(account)s) "
+        "GROUP BY account_id HAVING bool_or(date < %(date)s) AND NOT bool_or(date = %(date)s) ORDER BY account_id",
+        asked,
+    )
+    silent = [Silent(**row) for row in named_rows(last_heard)]
+    known = [Section(**row) for row in named_rows(sections)]
+    if not known:
         raise NothingKnown(_nothing(day, account, silent))
     quarantined = [
         row for row in checks.quarantined(connection).rows if account is None or f"/{account}/" in row["key"]
     ]
-    return Coverage(day, sections, silent, len(quarantined))
+    return Coverage(day, known, silent, len(quarantined))
 
 
 def _latest(connection: Connection) -> dt.date:

@@ -15,6 +15,7 @@ from a360_pipeline.gaps import read_accepted_gaps
 from a360_pipeline.settings import Settings
 from a360_pipeline.snapshot.sources import Source, WatchedStore
 from a360_pipeline.snapshot.store import Store
+from a360_pipeline.warehouse.connection import Warehouse
 from a360_pipeline.warehouse.load import LoadResult, load
 from a360_pipeline.warehouse.merge import Changes
 
@@ -106,7 +107,7 @@ class Loaded:
 
 def load_all(
     sources: Iterable[Source],
-    url: str,
+    warehouse: Warehouse,
     settings: Settings,
     advance: Callable[[], None],
     say: Callable[[str], None],
@@ -118,7 +119,7 @@ def load_all(
         say(f"{len(source.objects)} snapshots in {source.store.bucket}")
         result = load(
             WatchedStore(source.store, advance),
-            url,
+            warehouse,
             source.objects,
             batch_files=settings.load_batch_files,
             batch_bytes=settings.load_batch_bytes,

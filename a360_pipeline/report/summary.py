@@ -7,14 +7,13 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
-from psycopg.rows import class_row
 from rich.box import SIMPLE
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table as Grid
 
 from a360_pipeline.warehouse.checks import count_rows
-from a360_pipeline.warehouse.stage import Connection
+from a360_pipeline.warehouse.connection import Connection, named_rows
 from a360_pipeline.warehouse.tables import ALL_TABLES
 
 
@@ -137,8 +136,7 @@ def read_summary(connection: Connection) -> Summary:
 
 
 def _all(connection: Connection, kind: type[Any], query: str) -> list[Any]:
-    with connection.cursor(row_factory=class_row(kind)) as cursor:
-        return cursor.execute(query.encode()).fetchall()
+    return [kind(**row) for row in named_rows(connection.execute(query))]
 
 
 SHOWN = 8

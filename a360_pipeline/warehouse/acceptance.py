@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from a360_pipeline.coverage import Cell, Status
 from a360_pipeline.gaps import AcceptedGaps
-from a360_pipeline.warehouse.stage import Connection
+from a360_pipeline.warehouse.connection import Connection
 
 
 def mark_accepted(connection: Connection, gaps: AcceptedGaps) -> int:

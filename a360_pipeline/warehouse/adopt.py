@@ -30,7 +30,7 @@ from a360_pipeline.warehouse.adopt_shape import (
     silence,
 )
 from a360_pipeline.warehouse.adopt_views import LostView, View, set_aside
-from a360_pipeline.warehouse.stage import Connection
+from a360_pipeline.warehouse.connection import Connection
 from a360_pipeline.warehouse.tables import BY_NAME
 
 

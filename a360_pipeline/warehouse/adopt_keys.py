@@ -9,8 +9,9 @@ from psycopg import sql
 from a360_pipeline.sections.model import Table
 from a360_pipeline.warehouse.adopt_rows import names_of, reject
 from a360_pipeline.warehouse.adopt_shape import columns_found
+from a360_pipeline.warehouse.connection import Connection
 from a360_pipeline.warehouse.merge import ids
-from a360_pipeline.warehouse.stage import MAX_KEY_BYTES, Connection
+from a360_pipeline.warehouse.stage import MAX_KEY_BYTES
 from a360_pipeline.warehouse.tables import ALL_TABLES
 
 KEYLESS = "adopted without a key: it has nothing of what tells it from others"

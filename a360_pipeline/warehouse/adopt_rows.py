@@ -10,8 +10,8 @@ from a360_pipeline.coverage import GLOBAL
 from a360_pipeline.sections.config import STATUS_OF
 from a360_pipeline.sections.model import Kept, Reference, Scope, Table, Type
 from a360_pipeline.sections.registry import SECTION_OF, SECTIONS
+from a360_pipeline.warehouse.connection import Connection
 from a360_pipeline.warehouse.merge import ids
-from a360_pipeline.warehouse.stage import Connection
 from a360_pipeline.warehouse.tables import BY_NAME
 
 ORPHANED = "adopted without a parent: no row of {}"
@@ -245,7 +245,7 @@ def correct(driver: Connection, table: Table, added: frozenset[str]) -> None:
 def _run(driver: Connection, statements: dict[tuple[str, str], str], table: Table, added: frozenset[str]) -> None:
     for (name, column), statement in statements.items():
         if name == table.name and column in added:
-            driver.execute(statement.encode())
+            driver.execute(statement)
 
 
 def reject_never_open(driver: Connection, table: Table) -> int:

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from psycopg import sql
 from sqlalchemy.dialects import postgresql
 
-from a360_pipeline.warehouse.stage import Connection
+from a360_pipeline.warehouse.connection import Connection
 
 DIALECT = postgresql.dialect()  # type: ignore[no-untyped-call]
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg import sql
 
-from a360_pipeline.warehouse.stage import Connection
+from a360_pipeline.warehouse.connection import Connection
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def put_back(driver: Connection, views: Sequence[View], ours: Collection[str]) -
         try:
             with driver.transaction():
                 for statement in (*(() if is_ours else view.definition), *view.grants):
-                    driver.execute(statement.encode())
+                    driver.execute(statement)
         except (psycopg.ProgrammingError, psycopg.DataError) as error:
             reason = error.diag.message_primary or str(error)
             lost.append(LostView(f"{view.schema}.{view.name}", ";\n".join(view.definition), reason))

@@ -14,6 +14,7 @@ from a360_pipeline.sections.registry import SECTION_OF, TABLES
 from a360_pipeline.snapshot.key import BadSnapshot
 from a360_pipeline.snapshot.store import StoredObject
 from a360_pipeline.snapshot.wire import Snapshot, facts
+from a360_pipeline.warehouse.connection import Connection
 from a360_pipeline.warehouse.convert import jsonb
 from a360_pipeline.warehouse.filing import Filing, file, supersede
 from a360_pipeline.warehouse.ledger import COVERAGE, LOADS, REJECTED
@@ -21,7 +22,6 @@ from a360_pipeline.warehouse.merge import Changes, merge, orphans
 from a360_pipeline.warehouse.posture import recount_findings
 from a360_pipeline.warehouse.retire import backdate, find_unlisted, mark_incomplete, remove_untold, retire
 from a360_pipeline.warehouse.stage import (
-    Connection,
     Frame,
     Rejected,
     Staged,
@@ -61,7 +61,7 @@ class Outcome:
 def run_batch(connection: Connection, bucket: str, found: Sequence[Found]) -> Outcome:
     """Does all of a batch's work in the transaction that the caller opened."""
     # One loader at a time: two that merge the same accounts in another order would deadlock.
-    connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOAD_LOCK,))
+    connection.execute("SELECT pg_advisory_xact_lock(%s)::text", (LOAD_LOCK,))
     outcome = Outcome()
     attempts = _claim(connection, bucket, found, outcome)
     fresh = [each for each in found if each.stored.key in attempts]

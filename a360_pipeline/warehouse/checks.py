@@ -7,11 +7,10 @@ from decimal import Decimal
 from typing import Any
 
 from psycopg import sql
-from psycopg.rows import dict_row
 
 from a360_pipeline.sections.model import Kept, Table
 from a360_pipeline.sections.registry import SECTIONS
-from a360_pipeline.warehouse.stage import Connection
+from a360_pipeline.warehouse.connection import Connection, named_rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +25,7 @@ class Finding:
 
 
 def _ask(connection: Connection, query: str | sql.Composed) -> Finding:
-    with connection.cursor(row_factory=dict_row) as cursor:
-        rows = cursor.execute(query).fetchall()
+    rows = named_rows(connection.execute(query))
     return Finding(tuple({name: _plain(value) for name, value in row.items()} for row in rows))
 
 

@@ -13,7 +13,8 @@ from a360_pipeline.sections.model import Row, Scope, Section, Table
 from a360_pipeline.sections.registry import SECTIONS, TABLES
 from a360_pipeline.snapshot.store import StoredObject
 from a360_pipeline.snapshot.wire import Snapshot
-from a360_pipeline.warehouse.stage import Connection, Frame
+from a360_pipeline.warehouse.connection import Connection
+from a360_pipeline.warehouse.stage import Frame
 
 Cell = tuple[Any, ...]
 """Account, region, section, date and interval: the key of the coverage ledger."""

@@ -18,9 +18,8 @@ from a360_pipeline.snapshot.store import Store, StoredObject
 from a360_pipeline.snapshot.wire import read_snapshot
 from a360_pipeline.warehouse.acceptance import mark_accepted
 from a360_pipeline.warehouse.batch import Found, Outcome, run_batch
-from a360_pipeline.warehouse.connection import WarehouseUnavailable, connect
+from a360_pipeline.warehouse.connection import Connection, Warehouse, WarehouseUnavailable, connect
 from a360_pipeline.warehouse.merge import Changes
-from a360_pipeline.warehouse.stage import Connection
 
 S3_THREADS = 8
 NO_GAPS = AcceptedGaps()
@@ -56,7 +55,7 @@ class LoadResult:
 
 def load(
     store: Store,
-    url: str,
+    warehouse: str | Warehouse,
     objects: Sequence[StoredObject],
     *,
     batch_files: int,
@@ -71,7 +70,7 @@ def load(
     """
     started = time.monotonic()
     result = LoadResult()
-    with connect(url) as connection, ThreadPoolExecutor(S3_THREADS) as pool:
+    with connect(warehouse) as connection, ThreadPoolExecutor(S3_THREADS) as pool:
         done = 0
         for batch in _batches(store, objects, batch_files, batch_bytes):
             read = list(pool.map(lambda each: _read(store, each), batch))

@@ -9,10 +9,10 @@ from functools import cache
 from psycopg import sql
 
 from a360_pipeline.sections.model import Column, Kept, Reference, Table
+from a360_pipeline.warehouse.connection import Connection
 from a360_pipeline.warehouse.stage import (
     FRAME,
     FRAMES,
-    Connection,
     Key,
     Rejected,
     Staged,

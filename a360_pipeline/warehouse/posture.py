@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from a360_pipeline.warehouse.stage import Connection
+from a360_pipeline.warehouse.connection import Connection
 
 FIGURES = (
     "total_findings",

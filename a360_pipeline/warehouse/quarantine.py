@@ -6,13 +6,11 @@ import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from psycopg.rows import class_row
-
 from a360_pipeline.aws.errors import AWS_ERRORS, explain
 from a360_pipeline.snapshot.sources import store_of
 from a360_pipeline.snapshot.store import SnapshotStore, Store
 from a360_pipeline.warehouse.batch import LOAD_LOCK
-from a360_pipeline.warehouse.stage import Connection
+from a360_pipeline.warehouse.connection import Connection, named_rows
 
 
 class NotInQuarantine(ValueError):
@@ -57,13 +55,13 @@ class Replay:
 
 def read_quarantined(connection: Connection) -> list[Quarantined]:
     """What the check `quarantine_empty` objects to, the newest version of a key first."""
-    with connection.cursor(row_factory=class_row(Quarantined)) as cursor:
-        return cursor.execute(
-            "SELECT q.bucket, q.key, q.etag, q.reason, q.loaded_at AS quarantined_at FROM load_ledger q "
-            "WHERE q.outcome = 'quarantined' AND NOT EXISTS (SELECT FROM load_ledger l WHERE l.bucket = q.bucket "
-            "AND l.key = q.key AND l.outcome = 'loaded' AND l.loaded_at > q.loaded_at) "
-            "ORDER BY q.bucket, q.key, q.last_modified DESC"
-        ).fetchall()
+    found = connection.execute(
+        "SELECT q.bucket, q.key, q.etag, q.reason, q.loaded_at AS quarantined_at FROM load_ledger q "
+        "WHERE q.outcome = 'quarantined' AND NOT EXISTS (SELECT FROM load_ledger l WHERE l.bucket = q.bucket "
+        "AND l.key = q.key AND l.outcome = 'loaded' AND l.loaded_at > q.loaded_at) "
+        "ORDER BY q.bucket, q.key, q.last_modified DESC"
+    )
+    return [Quarantined(**row) for row in named_rows(found)]
 
 
 def choose(entries: Iterable[Quarantined], names: Iterable[str], snapshots: SnapshotStore) -> list[Quarantined]:
@@ -103,7 +101,7 @@ def _put_back(connection: Connection, snapshots: SnapshotStore, entry: Quarantin
         # No loader may meet the object before the ledger has forgotten it: S3 tells the time in seconds, so what
         # is put back in the second it first came in looks like the version that is already dealt with. Nor may
         # a loader set it apart again while its old copy in quarantine is being removed.
-        connection.execute("SELECT pg_advisory_xact_lock(%s)", (LOAD_LOCK,))
+        connection.execute("SELECT pg_advisory_xact_lock(%s)::text", (LOAD_LOCK,))
         problem = store.put_back(entry.key, entry.etag) if isinstance(store, SnapshotStore) else None
         if problem is None:
             connection.execute(

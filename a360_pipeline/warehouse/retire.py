@@ -8,8 +8,9 @@ from functools import cache
 from psycopg import sql
 
 from a360_pipeline.sections.model import Table
+from a360_pipeline.warehouse.connection import Connection
 from a360_pipeline.warehouse.merge import Changes, resolved, row_json, same_key
-from a360_pipeline.warehouse.stage import FRAME, FRAMES, Connection
+from a360_pipeline.warehouse.stage import FRAME, FRAMES
 
 Unlisted = Mapping[str, Sequence[int]]
 """By table: the frames of the listings that leave rows out."""
@@ -17,7 +18,9 @@ Unlisted = Mapping[str, Sequence[int]]
 
 def mark_incomplete(connection: Connection, frames: Sequence[int]) -> None:
     """Notes in the frames of which listings rows were refused: they retire nothing."""
-    statement = sql.SQL("UPDATE {} SET is_complete = false WHERE {} = ANY(%s)").format(FRAMES, sql.Identifier(FRAME))
+    statement = sql.SQL("UPDATE {} SET is_complete = false WHERE {} = ANY(%s::bigint[])").format(
+        FRAMES, sql.Identifier(FRAME)
+    )
     connection.execute(statement, [list(frames)])
 
 
@@ -63,7 +66,7 @@ def retire(connection: Connection, table: Table, frames: Sequence[int]) -> Chang
 def _retire_statement(table: Table) -> sql.Composed:
     return sql.SQL(
         "{resolved}, listings AS (SELECT a.id AS account_id, f.* FROM {frames} f "
-        "JOIN accounts a ON a.account_id = f.account AND a.region = f.region WHERE f.{frame} = ANY(%(frames)s)), "
+        "JOIN accounts a ON a.account_id = f.account AND a.region = f.region WHERE f.{frame} = ANY(%(frames)s::bigint[])), "
         "gone AS (SELECT t.id, u.date, u.previous, u.is_complete, u.is_retold AND t.first_seen = u.date AS was_wrong "
         "FROM listings u JOIN {table} t ON t.account_id = u.account_id "
         "WHERE t.retired_at IS NULL AND (t.last_seen IS NULL OR u.is_complete) "

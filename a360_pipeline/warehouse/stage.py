@@ -15,10 +15,11 @@ import psycopg
 from psycopg import sql
 
 from a360_pipeline.sections.model import Column, Reference, Row, Table, Type
+from a360_pipeline.warehouse.connection import Connection
 from a360_pipeline.warehouse.convert import COLUMN_CONVERTERS, CONVERTERS, BadValue, Text
+from a360_pipeline.warehouse.data_api import DataApiConnection
 from a360_pipeline.warehouse.tables import BY_NAME
 
-Connection = psycopg.Connection[Any]
 Key = tuple[Text, ...]
 
 FRAME = "@frame"
@@ -334,7 +335,19 @@ def _left(column: Sequence[Text], beaten: set[int]) -> Sequence[Text]:
 def copy_columns(
     connection: Connection, table: sql.Identifier, names: Sequence[str], columns: Sequence[Sequence[Text]]
 ) -> None:
-    """COPY, in CSV because there NULL and the empty text differ. Values are text that PostgreSQL casts."""
+    """Adds rows to a table at once: by COPY, or as JSON through the Data API. Values are text that PostgreSQL casts."""
+    if isinstance(connection, psycopg.Connection):
+        _copy(connection, table, names, columns)
+    elif isinstance(connection, DataApiConnection):
+        connection.insert(table, names, columns)
+    else:
+        raise TypeError(f"rows cannot be sent over {connection!r}")
+
+
+def _copy(
+    connection: psycopg.Connection[Any], table: sql.Identifier, names: Sequence[str], columns: Sequence[Sequence[Text]]
+) -> None:
+    """COPY, in CSV because there NULL and the empty text differ."""
     import pyarrow as pa  # noqa: PLC0415 - whoever only loads the definitions need not wait for it
     import pyarrow.csv  # noqa: PLC0415
 
