@@ -155,7 +155,7 @@ def _answer_state(state: Any, as_json: bool) -> None:
         click.echo(state.to_json())
         return
     click.echo(f"sandbox {state.state}")
-    for name in ("endpoint_url", "database_url"):
+    for name in ("endpoint_url", "database_url", "cluster_arn", "database_secret_arn"):
         if getattr(state, name):
             click.echo(f"{name} {getattr(state, name)}")
 

@@ -532,3 +532,58 @@ def test_a_replay_needs_to_know_what(a360: Run) -> None:
         )
     assert a360("quarantine", "replay", "data/x", code=2).stderr == "Error: not in quarantine: data/x\n"
     assert answer(a360("quarantine", "replay", "--all", "--json")) == {"put_back": [], "forgotten": [], "problems": {}}
+
+
+# The RDS Data API
+
+
+@pytest.fixture
+def by_data_api(environment: StandIn, warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The settings lead to the same warehouse, without a way to it by network."""
+    for name, value in {
+        "CLUSTER_ARN": environment.data_api.cluster_arn,
+        "DATABASE_SECRET_ARN": environment.data_api.secret_arn,
+        "DATABASE_NAME": warehouse_url.rpartition("/")[2],
+    }.items():
+        monkeypatch.setenv(f"A360_{name}", value)
+    monkeypatch.setenv("A360_DATABASE_URL", "postgresql://nobody@127.0.0.1:1/nowhere")
+
+
+def test_everything_but_migrating_goes_through_the_data_api(
+    a360: Run, store: SnapshotStore, by_data_api: None, connection: psycopg.Connection[Any]
+) -> None:
+    put_day(store, "2026-03-01", account="111111111111", kms="empty")
+    put_day(store, "2026-03-02", kms="denied", inventory="empty")
+    store.put(f"data/{ACCOUNT}/eu-west-1/2026-03-02_DAILY.json", CUT)
+    data = f"s3://{store.bucket}/data/"
+    loaded = answer(a360("load", data, "--json", code=1))
+    assert (loaded["loaded"], len(loaded["quarantined"])) == (2, 1)
+    assert one(connection, "SELECT count(*) FROM load_ledger") == 3
+
+    told = answer(a360("coverage", "--json", code=1))
+    assert (told["date"], told["known"], told["of"], told["quarantined"]) == ("2026-03-02", 1, 2, 1)
+    assert told["silent_accounts"] == [{"account_id": "111111111111", "last_date": "2026-03-01"}]
+    (listed,) = answer(a360("quarantine", "list", "--json"))
+    assert listed["quarantined_at"].endswith("+00:00")
+    assert len(answer(a360("quarantine", "replay", "--all", "--json"))["put_back"]) == 1
+    assert one(connection, "SELECT count(*) FROM load_ledger") == 2
+
+    assert "this needs a connection by network" in a360("migrate", code=1).stderr
+
+
+def test_a_url_on_the_command_line_goes_before_the_data_api(
+    a360: Run, store: SnapshotStore, by_data_api: None, new_database: Callable[[str], str]
+) -> None:
+    put_day(store, "2026-03-02", kms="empty")
+    other_url = new_database("template_warehouse")
+    a360("load", "--database-url", other_url, f"s3://{store.bucket}/data/")
+    assert "no daily snapshot has been loaded yet" in a360("coverage", code=1).stderr
+    assert answer(a360("coverage", "--database-url", other_url, "--json"))["known"] == 1
+
+
+def test_a_database_that_is_not_migrated_is_told_through_the_data_api_too(
+    a360: Run, by_data_api: None, new_database: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("A360_DATABASE_NAME", new_database("template0").rpartition("/")[2])
+    said = a360("coverage", code=1).stderr
+    assert said == ('Error: the warehouse is not up to date (relation "coverage" does not exist): run `a360 migrate`\n')

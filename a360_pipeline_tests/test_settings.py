@@ -173,7 +173,9 @@ def test_secrets_are_hidden_however_settings_are_shown() -> None:
 
 def test_every_setting_that_could_hold_a_secret_is_one() -> None:
     telling = re.compile(r"secret|password|token|external_id|database_url")
-    assert {name for name in Settings.model_fields if telling.search(name)} == set(SECRETS)
+    # An ARN names a secret and holds none.
+    told = {name for name in Settings.model_fields if telling.search(name) and not name.endswith("_arn")}
+    assert told == set(SECRETS)
     for name in SECRETS:
         assert "SecretStr" in str(Settings.model_fields[name].annotation)
 
@@ -184,6 +186,25 @@ def test_a_database_url_is_kept_to_the_letter(scheme: str) -> None:
     database_url = load_settings(database_url=url).database_url
     assert database_url is not None
     assert database_url.get_secret_value() == url
+
+
+SECRET_ARN = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:rds!cluster-1-AbCdEf"
+CLUSTER_ARN = "arn:aws:rds:eu-central-1:123456789012:cluster:warehouse"
+
+
+def test_there_is_one_way_into_the_warehouse() -> None:
+    taken = load_settings(cluster_arn=CLUSTER_ARN, database_secret_arn=SECRET_ARN)
+    assert (taken.cluster_arn, taken.database_secret_arn, taken.database_name) == (CLUSTER_ARN, SECRET_ARN, "a360")
+    assert "A360_CLUSTER_ARN needs A360_DATABASE_SECRET_ARN" in problem(cluster_arn=CLUSTER_ARN)
+    for other in ({"database_secret_arn": SECRET_ARN}, {"cluster_arn": CLUSTER_ARN, "database_secret_arn": SECRET_ARN}):
+        assert "A360_DATABASE_IAM goes without" in problem(database_iam=True, **other)
+
+
+@pytest.mark.parametrize("name", ["cluster_arn", "database_secret_arn"])
+@pytest.mark.parametrize("value", ["", "warehouse", "arn:aws:s3:::bucket", "arn:aws:rds:eu-central-1:1:cluster:x"])
+def test_what_is_no_arn_of_its_kind_is_told(name: str, value: str) -> None:
+    said = problem(**{name: value})
+    assert said.startswith(f"A360_{name.upper()} is {value!r}: ")
 
 
 # --- Prefixes

@@ -18,11 +18,13 @@ from moto.core.base_backend import BackendDict
 from moto.core.model_instances import reset_model_data
 from moto.s3.models import s3_backends
 
+from a360_pipeline.sandbox import postgres
 from a360_pipeline.sandbox.faults import Faults
 from a360_pipeline.sandbox.gateway import Gateway
 from a360_pipeline.sandbox.httpd import HOST, Server
 from a360_pipeline.sandbox.identity import PARTITION, Identities
 from a360_pipeline.sandbox.organization import Organization
+from a360_pipeline.sandbox.postgres import SandboxError
 from a360_pipeline.sandbox.services.rds_data import DataApi
 
 
@@ -104,11 +106,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         organization = Organization.seeded(asked.seed, asked.accounts, tuple(asked.regions.split(",")))
         if asked.gaps_file:
             asked.gaps_file.write_text(organization.accepted_gaps_toml(), encoding="utf-8")
-        with serve(organization, bucket=asked.bucket, member_role=asked.member_role, port=asked.port) as stand_in:
+        server = postgres.status(asked.postgres) if asked.postgres else None
+        with serve(
+            organization,
+            bucket=asked.bucket,
+            member_role=asked.member_role,
+            port=asked.port,
+            database_url=server.url(asked.database) if server else None,
+        ) as stand_in:
             if asked.ready_file:
                 _write_ready(asked.ready_file, stand_in)
             stop.wait()
-    except (StandInError, ValueError, OSError) as error:
+    except (StandInError, SandboxError, ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0
@@ -123,6 +132,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--accounts", type=int, default=4, help="how many accounts (default 4)")
     parser.add_argument("--regions", default="us-east-1,eu-central-2", help="regions, comma-separated")
     parser.add_argument("--seed", type=int, default=7, help="draws another organization (default 7)")
+    parser.add_argument("--postgres", type=Path, help="directory of the server that the RDS Data API speaks with")
+    parser.add_argument("--database", default="a360", help="the cluster's own database (default a360)")
     parser.add_argument("--port", type=int, default=0, help="port of 127.0.0.1 (default 0: any that is free)")
     return parser
 
@@ -135,6 +146,8 @@ def _write_ready(path: Path, stand_in: StandIn) -> None:
         "secret_access_key": stand_in.secret_access_key,
         "external_id": stand_in.external_id,
     }
+    if stand_in.data_api.secret_arn:
+        ready |= {"cluster_arn": stand_in.data_api.cluster_arn, "database_secret_arn": stand_in.data_api.secret_arn}
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     with contextlib.suppress(FileNotFoundError):
         draft.unlink()

@@ -34,6 +34,9 @@ class State:
     state: Literal["up", "down", "partial"]
     endpoint_url: str | None
     database_url: str | None = field(repr=False)
+    cluster_arn: str | None = None
+    """For settings that are to go through the RDS Data API, with the secret's ARN."""
+    database_secret_arn: str | None = None
 
     def to_json(self) -> str:
         """The state as a JSON object, for programs: `database_url` comes with its password."""
@@ -49,6 +52,8 @@ class _StandIn:
     access_key_id: str
     secret_access_key: str = field(repr=False)
     external_id: str = field(repr=False)
+    cluster_arn: str | None = None
+    database_secret_arn: str | None = None
 
 
 def up(
@@ -122,6 +127,8 @@ def status(settings: Settings) -> State:
         "up" if all(parts) else "partial" if any(parts[:2]) else "down",
         stand_in.endpoint_url if stand_in else None,
         server.url(_WAREHOUSE) if server else None,
+        stand_in.cluster_arn if stand_in else None,
+        stand_in.database_secret_arn if stand_in else None,
     )
 
 
@@ -138,6 +145,9 @@ def stand_in_command(
         "seed": seed,
         "port": port or 0,
         "gaps-file": directory / _GAPS,
+        # Where its password lies, rather than the password itself: anybody on the machine sees arguments.
+        "postgres": directory / "postgres",
+        "database": _WAREHOUSE,
     }
     given = [part for name, value in options.items() for part in (f"--{name}", str(value))]
     return [sys.executable, "-m", "a360_pipeline.sandbox.aws", *given]
@@ -160,7 +170,7 @@ def _find(directory: Path) -> _StandIn | None:
     """The stand-in that the ready file names, if it answers with the pid that stands there."""
     try:
         said = json.loads((directory / _READY).read_text(encoding="utf-8"))
-        stand_in = _StandIn(**{each.name: said[each.name] for each in fields(_StandIn)})
+        stand_in = _StandIn(**{each.name: said[each.name] for each in fields(_StandIn) if each.name in said})
         return stand_in if stand_in.pid > 1 and _health(stand_in.endpoint_url) == stand_in.pid else None
     except TimeoutError:
         advice = f"See {directory / _LOG}; end process {stand_in.pid} if it is the stand-in."
@@ -237,7 +247,9 @@ def _stop(directory: Path, stand_in: _StandIn) -> None:
 
 
 def _write_settings(directory: Path, server: postgres.Server, stand_in: _StandIn, regions: tuple[str, ...]) -> None:
-    values = {name: value for name, value in asdict(stand_in).items() if name != "pid"} | {
+    # Not its cluster: where both lead to the warehouse, the Data API would be taken.
+    apart = ("pid", "cluster_arn", "database_secret_arn")
+    values = {name: value for name, value in asdict(stand_in).items() if name not in apart} | {
         "database_url": server.url(_WAREHOUSE),
         "dagster_database_url": server.url(_DAGSTER),
         "accepted_gaps": str(directory / _GAPS),

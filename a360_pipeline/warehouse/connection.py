@@ -19,11 +19,7 @@ from a360_pipeline.warehouse.patience import PATIENCE, Patience
 # UTC, so that a time without an offset means the same everywhere.
 # Sorting a batch in memory takes this much; the default spills to disk.
 OPTIONS = "-c timezone=UTC -c statement_timeout=0 -c work_mem=64MB"
-
-
 ESCAPES = "within a user's name or a password, write @ as %40, % as %25, / as %2F, and a space as %20"
-
-
 STARTING = "the database system is starting up"
 
 

@@ -303,3 +303,26 @@ def test_the_sensor_waits_while_a_load_is_under_way(
     instance.report_run_canceled(run)
     assert load_waiting(defs, instance) == []
     assert list(store.waiting()) == []
+
+
+def test_a_day_goes_through_the_data_api_where_there_is_no_way_by_network(
+    environment: StandIn,
+    instance: dg.DagsterInstance,
+    connection: psycopg.Connection[Any],
+    warehouse_url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name, value in {
+        "CLUSTER_ARN": environment.data_api.cluster_arn,
+        "DATABASE_SECRET_ARN": environment.data_api.secret_arn,
+        "DATABASE_NAME": warehouse_url.rpartition("/")[2],
+    }.items():
+        monkeypatch.setenv(f"A360_{name}", value)
+    monkeypatch.delenv("A360_DATABASE_URL")
+    assert run_day(defs, instance) == []
+    ((accounts, keys),) = rows(
+        connection,
+        "SELECT (SELECT count(*) FROM accounts WHERE region = 'Global'), (SELECT count(*) FROM kms_keys)",
+    )
+    assert accounts == len(environment.organization.accounts)
+    assert keys > 0

@@ -13,6 +13,9 @@ import tomllib
 from pathlib import Path
 
 import boto3
+from psycopg.conninfo import conninfo_to_dict
+
+from a360_pipeline.sandbox import postgres
 
 
 def arguments(folder: Path, port: int = 0) -> list[str]:
@@ -67,3 +70,36 @@ def test_a_taken_port_is_one_clear_sentence(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert done.stderr == f"Port {port} is already in use: stop what uses it, or choose another port.\n"
     assert not (tmp_path / "ready.json").exists()
+
+
+def test_a_process_that_is_told_of_a_server_answers_statements_without_its_password_in_sight(
+    tmp_path: Path, postgres_server: postgres.Server
+) -> None:
+    database = [f"--postgres={postgres_server.directory}", "--database=template_warehouse"]
+    command = [sys.executable, "-m", "a360_pipeline.sandbox.aws", *arguments(tmp_path), *database]
+    ready_file = tmp_path / "ready.json"
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        try:
+            waiting = threading.Event()
+            while not ready_file.exists() and process.poll() is None:
+                waiting.wait(0.05)
+            told = ready_file.read_text(encoding="utf-8")
+            assert str(conninfo_to_dict(postgres_server.url())["password"]) not in told
+            ready = json.loads(told)
+            client = boto3.client(
+                "rds-data",
+                region_name="us-east-1",
+                endpoint_url=ready["endpoint_url"],
+                aws_access_key_id=ready["access_key_id"],
+                aws_secret_access_key=ready["secret_access_key"],
+            )
+            answer = client.execute_statement(
+                resourceArn=ready["cluster_arn"],
+                secretArn=ready["database_secret_arn"],
+                sql="SELECT count(*) FROM kms_keys",
+            )
+            assert answer["records"] == [[{"longValue": 0}]]
+            client.close()
+        finally:
+            process.send_signal(signal.SIGTERM)
+            process.communicate(timeout=20)

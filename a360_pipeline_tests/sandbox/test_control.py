@@ -304,4 +304,6 @@ def test_the_command_names_everything_that_the_stand_in_needs_and_no_secret(tmp_
         "--seed": "9",
         "--port": "0",
         "--gaps-file": str(tmp_path / "accepted-gaps.toml"),
+        "--postgres": str(tmp_path / "postgres"),
+        "--database": "a360",
     }

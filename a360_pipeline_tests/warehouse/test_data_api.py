@@ -200,6 +200,7 @@ def test_loading_twice_changes_nothing(field_shelf: Shelf, warehouse_url: str, c
     assert counts(warehouse_url) == counted
 
 
+@pytest.mark.slow
 def test_a_history_with_corrections_and_failed_sections_ends_the_same(
     warehouse_url: str, new_database: Callable[[str], str], cluster_of: Callable[[str], Cluster]
 ) -> None:
@@ -385,7 +386,7 @@ class Killed(BaseException):
     """The process ends here."""
 
 
-@pytest.mark.parametrize("number", [3, 9, 40, 90])
+@pytest.mark.parametrize("number", [3, 9, 40, pytest.param(90, marks=pytest.mark.slow)])
 def test_killed_before_the_commit_nothing_is_there_and_the_next_run_loads_all(
     number: int, field_shelf: Shelf, cluster: Cluster, warehouse_url: str, environment: StandIn
 ) -> None:
@@ -566,11 +567,11 @@ def test_one_that_falls_asleep_between_two_batches_is_waited_for_too(
     noted, watch = watched(cluster)
 
     def pause(_number: int) -> None:
-        if [operation for operation, _ in watch.calls].count("commit_transaction") == 2 and not clock.slept:
+        if [operation for operation, _ in watch.calls].count("commit_transaction") == 1 and not clock.slept:
             environment.data_api.resuming = 2
 
     watch.disturb = pause
-    assert len(put(field_shelf, noted, files=1).loaded) == 4
+    assert len(put(field_shelf, noted, files=2).loaded) == 4
     assert clock.slept == [0.5, 1.0]
 
 
