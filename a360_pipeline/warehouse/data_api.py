@@ -30,7 +30,6 @@ SESSION = "SELECT set_config('TimeZone', 'UTC', true), set_config('work_mem', '6
 """What a direct connection has from its start, here for one transaction: its session may be anybody's next."""
 WRITES = re.compile(r"\b(?:INSERT|UPDATE|DELETE|MERGE)\b")
 READS = re.compile(r"\s*(?:SELECT|WITH)\b")
-CREATES = re.compile(r'CREATE TEMP TABLE ("[^"]+") ON COMMIT DROP AS ')
 
 REFUSED: Errors = (errors.CannotConnectNow, errors.TooManyConnections)
 """The database wakes up, or calls are too many: nothing was done, so the same may be asked again."""
@@ -62,16 +61,10 @@ class Described(NamedTuple):
 class Answered:
     """What came of a statement, as a cursor of psycopg tells it."""
 
-    def __init__(
-        self, found: Sequence[tuple[Any, ...]], names: Sequence[str] | None, counted: Callable[[], int]
-    ) -> None:
+    def __init__(self, found: Sequence[tuple[Any, ...]], names: Sequence[str] | None, rowcount: int) -> None:
         self._rows = iter(found)
-        self._counted = counted
+        self.rowcount = rowcount
         self.description = None if names is None else [Described(name) for name in names]
-
-    @property
-    def rowcount(self) -> int:
-        return self._counted()
 
     def fetchone(self) -> tuple[Any, ...] | None:
         return next(self._rows, None)
@@ -106,11 +99,12 @@ class DataApiConnection:
         text, parameters = statement(query, params)
         if READS.match(text) and not WRITES.search(text):
             return self._read(text, parameters)
-        answer = self._send(text, parameters)
-        return self._answered([answer], self._updated(text, answer))
+        return self._answered([self._send(text, parameters)])
 
     def insert(self, table: sql.Identifier, names: Sequence[str], columns: Sequence[Sequence[str | None]]) -> None:
         """What COPY does: adds rows of text that PostgreSQL casts, as many in a statement as a request may hold."""
+        if not columns or not columns[0]:
+            return
         types = self._types_of(table)
         inputs = [sql.Identifier(str(number)) for number in range(len(names))]
         into = sql.SQL(
@@ -175,19 +169,12 @@ class DataApiConnection:
             widest = max(widest, *(len(json.dumps(record, default=str)) for record in records))
             asked = max(1, min(LONGEST_PAGE, PAGE_BYTES // widest))
 
-    def _answered(self, pages: Sequence[Mapping[str, Any]], counted: Callable[[], int] | None = None) -> Answered:
+    def _answered(self, pages: Sequence[Mapping[str, Any]]) -> Answered:
         found = [row for page in pages for row in rows(page)]
         described = pages[0].get("columnMetadata")
-        names = [column["label"] for column in described] if described else None
-        return Answered(found, names, (lambda: len(found)) if counted is None or described else counted)
-
-    def _updated(self, text: str, answer: Mapping[str, Any]) -> Callable[[], int]:
-        """How many rows a statement wrote. Of what CREATE TABLE AS wrote the Data API promises no count."""
-        created = CREATES.match(text)
-        if created is None:
-            return lambda: int(answer.get("numberOfRecordsUpdated", 0))
-        counting = f"SELECT count(*) FROM {created[1]}"  # noqa: S608 - a name of ours, quoted
-        return lambda: int(rows(self._send(counting, []))[0][0])
+        if described:
+            return Answered(found, [column["label"] for column in described], len(found))
+        return Answered(found, None, int(pages[0].get("numberOfRecordsUpdated", 0)))
 
     def _types_of(self, table: sql.Identifier) -> dict[str, str]:
         """The types of a table's columns, asked once: a table of one name has one shape, temporary ones too."""

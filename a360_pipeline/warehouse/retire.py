@@ -66,7 +66,8 @@ def retire(connection: Connection, table: Table, frames: Sequence[int]) -> Chang
 def _retire_statement(table: Table) -> sql.Composed:
     return sql.SQL(
         "{resolved}, listings AS (SELECT a.id AS account_id, f.* FROM {frames} f "
-        "JOIN accounts a ON a.account_id = f.account AND a.region = f.region WHERE f.{frame} = ANY(%(frames)s::bigint[])), "
+        "JOIN accounts a ON a.account_id = f.account AND a.region = f.region "
+        "WHERE f.{frame} = ANY(%(frames)s::bigint[])), "
         "gone AS (SELECT t.id, u.date, u.previous, u.is_complete, u.is_retold AND t.first_seen = u.date AS was_wrong "
         "FROM listings u JOIN {table} t ON t.account_id = u.account_id "
         "WHERE t.retired_at IS NULL AND (t.last_seen IS NULL OR u.is_complete) "
