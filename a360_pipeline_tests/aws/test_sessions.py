@@ -38,14 +38,13 @@ def test_the_role_is_assumed_once_for_many_clients_and_again_before_it_expires(
     assume = sessions._assume
 
     def expiring(lifetime: dt.timedelta) -> Any:
-        def wrapped(sts: Any, wanted: str) -> dict[str, str]:
+        def wrapped(wanted: str) -> dict[str, Any]:
             assumed.append(wanted)
-            expiry = (dt.datetime.now(dt.UTC) + lifetime).isoformat()
-            return {**assume(sts, wanted), "expiry_time": expiry}
+            return {**assume(wanted), "Expiration": dt.datetime.now(dt.UTC) + lifetime}
 
         return wrapped
 
-    # Within the minutes in which botocore renews them, well before they really expire.
+    # Within the minutes in which they are renewed, well before they really expire.
     monkeypatch.setattr(sessions, "_assume", expiring(dt.timedelta(minutes=5)))
     session = sessions.account(account_id)
     session.call("kms", "list_keys")
@@ -56,7 +55,7 @@ def test_the_role_is_assumed_once_for_many_clients_and_again_before_it_expires(
     session.call("kms", "list_keys")
     session.call("kms", "list_keys")
     sessions.account(account_id, "eu-central-2").call("kms", "list_keys")
-    assert len(assumed) == 3, "fresh credentials serve every client of the account"
+    assert len(assumed) == 3, "fresh credentials serve every session of the account"
 
 
 def test_listings_go_to_the_last_page(sessions: Sessions, stand_in: StandIn) -> None:
