@@ -142,7 +142,8 @@ class Clients:
             code = code_of(response[1]) if response else None
             throttled = code in THROTTLING
             who().meter.add(retries=int(attempts > 1), throttles=int(throttled))
-            (bucket().throttled if throttled else bucket().succeeded)()
+            if throttled:
+                bucket().throttled()
             credentials = who().credentials
             if code in EXPIRED and attempts == 1 and isinstance(credentials, RoleCredentials):
                 credentials.reject(_signed_with.get())

@@ -7,10 +7,12 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-RECOVERY = 1.05
-"""A call that succeeds raises a lowered rate by this: what a throttle took is back after some fourteen."""
-SLOWEST = 0.25
-"""Calls a second, however often AWS throttles: an account that lets nothing through costs four seconds a call."""
+RECOVERY = 0.05
+"""The part of the declared rate that comes back each second: a rate that was halved is back after ten."""
+LASTS = 1.0
+"""Seconds for which one lowering counts: answers to calls that were under way together say one thing."""
+SLOWEST = 1.0
+"""Calls a second, however often AWS throttles."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,28 +55,31 @@ class Bucket:
         self._lock = threading.Lock()
         self._tokens = float(rate.burst)
         self._filled_at = clock()
+        self._lowered_at = -LASTS
         self.per_second = rate.per_second
 
     def take(self) -> float:
         """Seconds to wait before the call; zero most of the time. Callers that wait are served in turn."""
         with self._lock:
-            now = self._clock()
-            gained = (now - self._filled_at) * self.per_second
-            self._tokens = min(self._tokens + gained, self._declared.burst) - 1
-            self._filled_at = now
+            self._fill()
+            self._tokens -= 1
             return max(0.0, -self._tokens / self.per_second)
 
     def throttled(self) -> None:
         """AWS said that it was one too many: half as fast from here, and what was saved up is void."""
         with self._lock:
-            self.per_second = max(self.per_second / 2, SLOWEST)
+            self._fill()
             self._tokens = min(self._tokens, 0.0)
+            if self._filled_at - self._lowered_at >= LASTS:
+                self._lowered_at = self._filled_at
+                self.per_second = max(self.per_second / 2, min(SLOWEST, self._declared.per_second))
 
-    def succeeded(self) -> None:
-        """The rate may rise again, to what was declared."""
-        if self.per_second < self._declared.per_second:
-            with self._lock:
-                self.per_second = min(self.per_second * RECOVERY, self._declared.per_second)
+    def _fill(self) -> None:
+        now = self._clock()
+        passed, self._filled_at = now - self._filled_at, now
+        self._tokens = min(self._tokens + passed * self.per_second, self._declared.burst)
+        gained = passed * RECOVERY * self._declared.per_second
+        self.per_second = min(self.per_second + gained, self._declared.per_second)
 
 
 class Buckets:

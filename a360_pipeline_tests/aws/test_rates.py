@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import count
-
 import pytest
 
 from a360_pipeline.aws.rates import DEFAULT, RATES, SLOWEST, Bucket, Buckets, Rate
@@ -33,7 +31,14 @@ def test_a_throttle_halves_the_rate_and_voids_what_was_saved_up(clock: Clock) ->
     bucket = Bucket(Rate(10, 3), clock)
     bucket.throttled()
     assert (bucket.per_second, round(bucket.take(), 6)) == (5, 0.2)
-    for _ in range(99):
+    bucket.throttled()
+    assert bucket.per_second == 5, "calls that were under way together are throttled together"
+
+
+def test_a_rate_never_falls_to_nothing(clock: Clock) -> None:
+    bucket = Bucket(Rate(10, 3), clock)
+    for second in range(60):
+        clock.now = second
         bucket.throttled()
     assert bucket.per_second == SLOWEST
 
@@ -41,10 +46,11 @@ def test_a_throttle_halves_the_rate_and_voids_what_was_saved_up(clock: Clock) ->
 def test_a_lowered_rate_recovers_to_what_was_declared_and_no_further(clock: Clock) -> None:
     bucket = Bucket(Rate(8, 3), clock)
     bucket.throttled()
-    calls = next(number for number in count(1) if bucket.succeeded() or bucket.per_second == 8)
-    assert 10 <= calls <= 20
-    bucket.succeeded()
-    assert bucket.per_second == 8
+    rates = []
+    for clock.now in (5, 10, 60):
+        bucket.take()
+        rates.append(bucket.per_second)
+    assert rates == [6, 8, 8]
 
 
 def test_one_accounts_throttle_slows_down_that_account_region_and_service_alone(clock: Clock) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 from urllib.request import urlopen
 
@@ -245,6 +246,7 @@ def test_throttling_loses_no_row_and_shows_in_the_ledger(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.0)
+    monkeypatch.setattr("a360_pipeline.aws.clients.time", SimpleNamespace(sleep=lambda _seconds: None))
     environment.faults.set(throttle_rate=0.2)
     assert run_day(defs, instance) == []
     retries, throttles = rows(connection, "SELECT sum(retries), sum(throttles) FROM coverage")[0]
@@ -254,6 +256,27 @@ def test_throttling_loses_no_row_and_shows_in_the_ledger(
     assert keys == sum(len(r.kms_keys) for a in environment.organization.accounts for r in a.regions)
     patches = rows(connection, "SELECT count(*) FROM inventory_patches")[0][0]
     assert patches == sum(len(r.patches) for _, r in reachable(environment))
+
+
+def test_an_incomplete_listing_retires_nothing(
+    environment: StandIn, instance: dg.DagsterInstance, connection: psycopg.Connection[Any]
+) -> None:
+    def standing() -> list[tuple[Any, ...]]:
+        tables = ("kms_keys", "inventory_instances", "inventory_applications", "inventory_patches")
+        return [
+            (table, *row)
+            for table in tables
+            for row in rows(connection, f"SELECT count(*), count(retired_at), min(first_seen) FROM {table}")
+        ]
+
+    assert run_day(defs, instance) == []
+    before = standing()
+    faults = ({"kms:ListKeys": "InternalFailure"}, {"kms:DescribeKey": "AccessDenied", "ssm:*": "OptInRequired"})
+    for errors in faults:
+        environment.faults.set(errors=errors)
+        assert len(run_day(defs, instance)) == 1
+        assert standing() == before
+    assert all(count > 0 and not retired for _, count, retired, _ in before)
 
 
 def test_planned_gaps_are_accepted_and_say_by_whom(
