@@ -60,8 +60,7 @@ def collect_accounts(sessions: Sessions, shelf: Shelf, order: Order) -> Iterator
     shared = ask_shared(day, shelf, order)
     tasks = [
         (account.id, partial(_and_store, shelf, partial(_collect, day, order, shared, account, region, enabled)))
-        for account in order.accounts
-        for region, enabled in {GLOBAL: True, **account.wanted_regions(order.regions)}.items()
+        for account, region, enabled in order.places()
     ]
     yield from Turns(tasks).run(order.threads)
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
 from a360_pipeline.aws.accounts import Account
+from a360_pipeline.coverage import GLOBAL
 from a360_pipeline.sections.model import Scope, Section
 from a360_pipeline.sections.registry import SECTIONS
 from a360_pipeline.settings import Settings, SettingsError
@@ -64,6 +65,16 @@ class Order:
     def administered(self) -> list[Section]:
         """The sections for which an administrator account answers."""
         return [section for section in self._wanted() if section.name in self.administrators]
+
+    def places(self) -> Iterator[tuple[Account, str, bool]]:
+        """Each snapshot of the order: its account, its region or `Global`, and whether that is enabled."""
+        for account in self.accounts:
+            regions = {GLOBAL: True, **account.wanted_regions(self.regions)}
+            yield from ((account, region, enabled) for region, enabled in regions.items() if self.asked_in(region))
+
+    def asked_in(self, region: str) -> list[Section]:
+        """The sections whose facts are filed under a region, or under `Global`."""
+        return [section for section in self._wanted() if (section.scope is Scope.REGION) == (region != GLOBAL)]
 
     def _wanted(self) -> list[Section]:
         return [s for s in SECTIONS.values() if s.is_collected and s.name in self.sections]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from a360_pipeline.collection.order import Order
 from a360_pipeline.collection.shelf import Shelf
 from a360_pipeline.collection.turns import Turns
 from a360_pipeline.coverage import GLOBAL, Effort, SectionCoverage, Status
-from a360_pipeline.sections.model import AccountRows, Scope, Section
+from a360_pipeline.sections.model import AccountRows, Scope, Section, Window
 from a360_pipeline.snapshot.wire import to_json
 
 Place = tuple[str, str]
@@ -101,9 +102,9 @@ def _ask_group(
 
 
 def _answers(day: Day, shelf: Shelf, order: Order, aws: AccountSession, question: Question) -> Mapping[str, Answer]:
-    key = kept_under(day, question.place)
-    kept = _from_json(shelf.get(key))
-    if kept and all(account.id in kept for account in order.accounts):
+    key = _kept_under(day.today, day.window, question.place)
+    kept = answers_at_hand(shelf, order, day.window, question.place)
+    if kept:
         return kept
     outcome = _outcome(day, order, aws, question)
     answers = dict(of_many(question.section, outcome, order.organization, question.left_out))
@@ -119,11 +120,16 @@ def _outcome(day: Day, order: Order, aws: AccountSession, question: Question) ->
     return ask(day, question.section, aws, question.ask)
 
 
-def kept_under(day: Day, place: Place) -> str:
-    """Where the answers of a day are kept: AWS restates the past, so another day asks anew."""
+def answers_at_hand(shelf: Shelf, order: Order, window: Window, place: Place) -> Mapping[str, Answer]:
+    """What an earlier run of the day was answered for all accounts of the order; empty where it was not."""
+    kept = _from_json(shelf.get(_kept_under(order.today, window, place)))
+    return kept if all(account.id in kept for account in order.accounts) else {}
+
+
+def _kept_under(today: dt.date, window: Window, place: Place) -> str:
+    # AWS restates the past, so another day asks anew.
     section, region = place
-    window = day.window
-    return f"organization/{day.today}/answers/{section}/{region}_{window.run_date}_{window.start}_{window.end}"
+    return f"organization/{today}/answers/{section}/{region}_{window.run_date}_{window.start}_{window.end}"
 
 
 def _to_json(answers: Mapping[str, Answer]) -> bytes:

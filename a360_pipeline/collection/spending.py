@@ -33,11 +33,17 @@ class Purse:
         cost = section.usd_at_least
         if not cost:
             return
+        self.spent()
+        with self._lock:
+            self._check(f"{section.name} costs at least ${cost}", cost)
+
+    def spent(self) -> Decimal:
+        """The dollars that all runs have spent today by now. Raises ClientError where the notes cannot be read."""
         notes = [found.key for found in self._shelf.waiting(self._notes) if found.key != self._own_note]
         others = sum((_usd(self._shelf.get(key)) for key in notes), Decimal(0))
         with self._lock:
             self._others = others
-            self._check(f"{section.name} costs at least ${cost}", cost)
+            return self._own + others
 
     def spend(self, service: str, operation: str) -> None:
         """Notes the price of a request that is about to be made. Raises Unavailable where it is one too many."""
