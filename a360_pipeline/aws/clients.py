@@ -155,5 +155,6 @@ class Clients:
         # Before each attempt, and before it is signed: no signature grows old while it waits.
         events.register("before-sign.*.*", paced)
         events.register("before-parse.*.*", refuse_half)
-        events.register("needs-retry.*.*", answered)
+        # After botocore's own, which is registered for the service: what ours says of retries is what stands.
+        events.register("needs-retry", answered)
         return client

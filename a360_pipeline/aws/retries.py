@@ -58,6 +58,9 @@ class Retries:
         context = self._adapter.create_retry_context(
             attempts=attempts, response=response, operation=operation, caught_exception=caught_exception, **details
         )
-        if not self._conditions.is_retryable(context):
-            return None
-        return float(self._backoff.delay_amount(context))
+        is_retryable = self._conditions.is_retryable(context)
+        if response is not None:
+            # botocore, which was allowed one attempt, says in each error that its retries are used up.
+            response[1].setdefault("ResponseMetadata", {}).pop("MaxAttemptsReached", None)
+            self._adapter.adapt_retry_response_from_context(context)
+        return float(self._backoff.delay_amount(context)) if is_retryable else None

@@ -92,7 +92,16 @@ def test_throttling_without_end_is_throttled(settings: Settings, stand_in: Stand
     with pytest.raises(ClientError) as caught:
         listed(aws)
     assert status_of(caught.value) is Status.THROTTLED
+    assert "(reached max retries: 3)" in explain(caught.value)
     assert (aws.meter.effort.calls, aws.meter.effort.throttles) == (1, 4)
+
+
+def test_a_refusal_that_is_not_tried_again_does_not_speak_of_retries(aws: AccountSession, stand_in: StandIn) -> None:
+    stand_in.faults.set(denied={str(aws.account_id): ["kms:ListKeys"]})
+    with pytest.raises(ClientError) as caught:
+        listed(aws)
+    assert explain(caught.value).startswith("An error occurred (AccessDeniedException) when calling the ListKeys op")
+    assert "retries" not in explain(caught.value)
 
 
 def test_where_nobody_answers_we_knock_a_few_times_only(settings: Settings) -> None:
