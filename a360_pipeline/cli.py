@@ -198,6 +198,43 @@ def _snapshots(settings: Settings) -> Any:
 
 
 @main.command()
+@click.option("--date", type=click.DateTime(["%Y-%m-%d"]), help="The day of the run; by default today, UTC.")
+@click.option("--account", "accounts", multiple=True, help="A 12-digit id; again for more. By default all.")
+@click.option("--region", "regions", multiple=True, help="A region; again for more. By default those of the settings.")
+@click.option("--section", "sections", multiple=True, help="A section; again for more. By default all.")
+@click.option("--out", metavar="FOLDER|s3://...", help="Where snapshots go; by default the bucket of the settings.")
+@click.option("--plan", "only_plan", is_flag=True, help="Say what would be called and what it costs; collect nothing.")
+@as_json
+@explained
+def collect(date: datetime | None, out: str | None, only_plan: bool, as_json: bool, **chosen: tuple[str, ...]) -> None:
+    """Collects snapshots; exit code 1 when something is missing that nobody has accepted.
+
+    With --section a snapshot holds these sections alone, and takes the place of one of that day that still waits.
+    """
+    from a360_pipeline.collection.order import UnknownSection
+    from a360_pipeline.gaps import read_accepted_gaps
+    from a360_pipeline.report import collected
+
+    settings = load_settings()
+    accepted = read_accepted_gaps(settings.accepted_gaps)
+    try:
+        asked = collected.Asked(date.date() if date else None, out=out, **chosen)
+        errand = collected.prepare(asked, settings)
+    except (collected.NotToBeCollected, UnknownSection) as error:
+        raise Refused(str(error)) from error
+    console = Console(highlight=False)
+    if only_plan:
+        plan = collected.make_plan(errand)
+        click.echo(json.dumps(plan.to_dict())) if as_json else collected.print_plan(plan, console)
+        return
+    with shown_progress("snapshots", len(list(errand.order.places()))) as (advance, say):
+        result = collected.carry_out(errand, accepted, advance, say)
+    click.echo(json.dumps(result.to_dict())) if as_json else collected.print_collected(result, console)
+    if result.missing():
+        raise click.ClickException("the rest is collected, but: " + "; ".join(result.missing()))
+
+
+@main.command()
 @click.argument("addresses", metavar="URI...", nargs=-1, required=True)
 @as_json
 @explained

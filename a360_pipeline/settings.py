@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
+from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -75,6 +77,16 @@ class Settings(BaseSettings):
     max_attempts: int = Field(10, ge=1, le=50, description="Attempts of one AWS call, the first included.")
     collect_threads: int = Field(12, ge=1, le=200, description="Account-regions collected at once.")
     accounts_per_run: int = Field(50, ge=1, le=1000, description="Accounts of one collecting run.")
+    administrators: Annotated[dict[str, str], NoDecode] = Field(
+        {},
+        description="Accounts that answer for all others, as `section=account_id`, comma-separated; "
+        "such as a delegated administrator of a security service.",
+    )
+    daily_paid_usd: Decimal = Field(
+        Decimal("1.00"),
+        ge=0,
+        description="Most dollars a day for calls that AWS bills by request; 0: no such call is made.",
+    )
     accepted_gaps: Path | None = Field(None, description="TOML file of the gaps that are accepted.")
 
     partition_days: int = Field(
@@ -91,6 +103,21 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @field_validator("administrators", mode="before")
+    @classmethod
+    def _pair(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        pairs = [part.partition("=") for part in value.split(",") if part.strip()]
+        return {section.strip(): account_id.strip() for section, _, account_id in pairs}
+
+    @field_validator("administrators")
+    @classmethod
+    def _are_accounts(cls, value: dict[str, str]) -> dict[str, str]:
+        if not all(section and re.fullmatch(r"\d{12}", account_id) for section, account_id in value.items()):
+            raise ValueError("section=account_id pairs are expected, an account id having 12 digits")
+        return value
 
     @field_validator("data_prefix", "loaded_prefix", "quarantine_prefix")
     @classmethod
@@ -173,6 +200,6 @@ def settings_table() -> str:
     for name, field in Settings.model_fields.items():
         default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
         lines.append(
-            f"| `A360_{name.upper()}` | {'' if default in (None, '') else f'`{default}`'} | {field.description} |"
+            f"| `A360_{name.upper()}` | {'' if default in (None, '', {}) else f'`{default}`'} | {field.description} |"
         )
     return "\n".join(lines) + "\n"

@@ -91,9 +91,8 @@ def stand_in(small_organization: Organization, postgres_server: postgres.Server)
         yield running
 
 
-@pytest.fixture
-def environment(stand_in: StandIn, warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
-    """The settings lead to the stand-in and the empty warehouse, as they would in a sandbox."""
+def lead_to(stand_in: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Sets the environment as a sandbox would, but for its database."""
     gaps = tmp_path / "accepted-gaps.toml"
     gaps.write_text(stand_in.organization.accepted_gaps_toml())
     for name, value in {
@@ -102,10 +101,16 @@ def environment(stand_in: StandIn, warehouse_url: str, tmp_path: Path, monkeypat
         "SECRET_ACCESS_KEY": stand_in.secret_access_key,
         "EXTERNAL_ID": stand_in.external_id,
         "REGIONS": ",".join(stand_in.organization.region_names),
-        "DATABASE_URL": warehouse_url,
         "ACCEPTED_GAPS": str(gaps),
     }.items():
         monkeypatch.setenv(f"A360_{name}", value)
+
+
+@pytest.fixture
+def environment(stand_in: StandIn, warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StandIn:
+    """The settings lead to the stand-in and the empty warehouse, as they would in a sandbox."""
+    lead_to(stand_in, tmp_path, monkeypatch)
+    monkeypatch.setenv("A360_DATABASE_URL", warehouse_url)
     return stand_in
 
 

@@ -1,4 +1,4 @@
-"""The load benchmark's snapshots are what they claim to be, and a run of it, made tiny, writes what it should."""
+"""The load benchmark's snapshots are what they claim to be, and runs, made tiny, write what they should."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from a360_pipeline.sandbox import postgres
 from a360_pipeline.sections.model import Kept
 from a360_pipeline.sections.registry import SECTIONS
 from a360_pipeline.snapshot.wire import facts, read_snapshot
-from benchmarks import frame, load
+from benchmarks import collect, frame, load
 from benchmarks.generate import REGIONS, Snapshot, snapshots
 
 TINY = load.Size(
@@ -100,3 +100,23 @@ def test_a_tiny_run_writes_its_metrics(
     assert wanted <= written["metrics"].keys()
     assert all(written["metrics"][name] > 0 for name in wanted)
     assert written["name"] == "load"
+
+
+@pytest.mark.slow
+def test_a_tiny_run_of_collecting_yields_its_metrics() -> None:
+    size = collect.Size(
+        accounts=3,
+        keys=6,
+        instances=4,
+        latency=0.005,
+        sample=1,
+        throttled=1,
+        calls_per_second=50,
+        organization=4,
+        accounts_per_run=2,
+    )
+    metrics = collect.measure(size)
+    wanted = {"wall_vs_bound", "cpu_ms_per_call", "peak_mb", "wall_vs_plain_boto3"}
+    wanted |= {"calls_vs_succeeded_when_throttled", "cost_explorer_requests_300_accounts"}
+    assert wanted <= metrics.keys()
+    assert all(metrics[name] > 0 for name in wanted)

@@ -228,7 +228,7 @@ def test_an_object_that_could_not_be_moved_is_told_and_exits_with_1(
         patched.setattr(SnapshotStore, "to_loaded", no_answer)
         result = a360("load", f"s3://{store.bucket}/data/", "--json", code=1)
     (problem,) = answer(result)["unmoved"]
-    assert problem.startswith(f"s3://{store.bucket}/data/{NAME}: Could not connect to the endpoint URL")
+    assert problem.startswith(f"s3://{store.bucket}/data/{NAME}: unreachable: Could not connect to the endpoint URL")
     assert "1 not moved" in result.stderr
     assert answer(a360("load", f"s3://{store.bucket}/data/", "--json"))["known"] == 1
     assert keys(store, "") == [f"loaded/{NAME}"]

@@ -13,7 +13,7 @@ from rich.table import Table
 import benchmarks
 from benchmarks.frame import RESULTS
 
-FRAME = {"__main__", "frame", "rivals", "parts", "generate"}
+FRAME = {"__main__", "frame", "rivals", "parts", "generate", "cheap_aws"}
 
 
 def main() -> int:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pydantic import TypeAdapter
 
 if TYPE_CHECKING:
-    from a360_pipeline.aws.sessions import AccountSession
+    from a360_pipeline.aws.sessions import AccountSession, Sessions
 
 ENABLED = ("ENABLED", "ENABLED_BY_DEFAULT")
 
@@ -66,10 +66,18 @@ def discover_accounts(hub: AccountSession) -> list[Account]:
     ]
 
 
+def regions_now(sessions: Sessions, account_id: str) -> dict[str, bool]:
+    """Account ListRegions, asked of the account itself: which regions it has enabled by now. Raises ClientError."""
+    return _enabled(sessions.account(account_id))
+
+
 def _regions(hub: AccountSession, account_id: str, management_id: str) -> dict[str, bool]:
     # The Account API refuses AccountId when it names the caller's own account.
-    whose = {} if account_id == management_id else {"AccountId": account_id}
-    regions = hub.pages("account", "list_regions", "Regions", **whose)
+    return _enabled(hub, **({} if account_id == management_id else {"AccountId": account_id}))
+
+
+def _enabled(aws: AccountSession, **whose: str) -> dict[str, bool]:
+    regions = aws.pages("account", "list_regions", "Regions", **whose)
     return {region["RegionName"]: region["RegionOptStatus"] in ENABLED for region in regions}
 
 

@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from botocore.exceptions import BotoCoreError, ClientError
+from collections.abc import Mapping
+from typing import Any
 
-from a360_pipeline.coverage import Status
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectionError,
+    EndpointProviderError,
+    HTTPClientError,
+    ParamValidationError,
+    UnknownEndpointError,
+)
+from botocore.parsers import ResponseParserError
 
-AWS_ERRORS = (ClientError, BotoCoreError)
-"""Whatever a call of AWS raises: a refusal, or no answer."""
+from a360_pipeline.coverage import Status, Unavailable
+
+AWS_ERRORS = (ClientError, BotoCoreError, ResponseParserError)
+"""Whatever a call of AWS raises: a refusal, no answer, or one that cannot be read."""
+UNREACHABLE = (ConnectionError, HTTPClientError, EndpointProviderError, UnknownEndpointError)
+"""No answer came: the line is down, or the service does not exist in the region."""
+SHAPE_ERRORS = (LookupError, TypeError, ValueError, AttributeError, ArithmeticError)
+"""What reading an answer raises that has another shape than it used to have."""
+SECTIONS = "a360_pipeline.sections."
 
 THROTTLING = frozenset(
     {
@@ -27,6 +44,10 @@ THROTTLING = frozenset(
         "TransactionInProgressException",
     }
 )
+EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired"})
+"""Credentials that were good until now."""
+UNKNOWN_THERE = frozenset({"UnrecognizedClientException", "InvalidClientTokenId", "AuthFailure", "InvalidAccessKeyId"})
+"""What a region says of the credentials of an account that has not enabled it."""
 DENIED = frozenset({"AccessDenied", "AccessDeniedException", "UnauthorizedOperation", "AuthorizationError"})
 STATUS_BY_CODE = {
     **dict.fromkeys(THROTTLING, Status.THROTTLED),
@@ -40,7 +61,12 @@ def error_code(error: BaseException) -> str:
     """The code AWS gave, or the name of the error where no answer came."""
     if not isinstance(error, ClientError):
         return type(error).__name__
-    code: str = error.response.get("Error", {}).get("Code", "Unknown")
+    return code_of(error.response) or "Unknown"
+
+
+def code_of(answer: Mapping[str, Any]) -> str | None:
+    """The error code in an answer as botocore parses it; None in a good one."""
+    code: str | None = answer.get("Error", {}).get("Code")
     return code
 
 
@@ -62,7 +88,31 @@ def status_of(error: BaseException) -> Status:
 
 
 def explain(error: BaseException) -> str:
-    """One line for the ledger: what was called and what came of it."""
-    named = isinstance(error, AWS_ERRORS)
-    said = str(error) if named else f"{type(error).__name__}: {error}"
-    return " ".join(said.split())
+    """One line for the ledger: what was called and what came of it, and whose fault it is if it is not plain."""
+    return " ".join(f"{_kind(error)}{_said(error)}".split())
+
+
+def _said(error: BaseException) -> str:
+    return str(error) if isinstance(error, (*AWS_ERRORS, Unavailable)) else f"{type(error).__name__}: {error}"
+
+
+def _kind(error: BaseException) -> str:
+    if isinstance(error, UNREACHABLE):
+        return "unreachable: "
+    if isinstance(error, ResponseParserError):
+        return "changed API: the answer has another shape than AWS documents: "
+    if isinstance(error, ParamValidationError):
+        return "bug: "
+    if isinstance(error, (*AWS_ERRORS, Unavailable)):
+        return ""
+    if isinstance(error, SHAPE_ERRORS) and _raised_in(error).startswith(SECTIONS):
+        return "changed API: the answer has another shape than the section expects: "
+    return "bug: "
+
+
+def _raised_in(error: BaseException) -> str:
+    """The module whose line raised the error."""
+    trace, module = error.__traceback__, ""
+    while trace is not None:
+        module, trace = str(trace.tb_frame.f_globals.get("__name__", "")), trace.tb_next
+    return module

@@ -1,92 +1,96 @@
-"""Sessions: credentials of each account, clients built once, and a count of what they call."""
+"""Sessions: who is asked, in which region; listings to their last page, and a count of what was called."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from importlib.metadata import version
 from typing import Any, TypeVar
 
+import botocore
 import botocore.session
 from botocore.config import Config
-from botocore.credentials import CredentialProvider, CredentialResolver, DeferredRefreshableCredentials
+from botocore.exceptions import PaginationError
 
-from a360_pipeline.aws.errors import AWS_ERRORS, THROTTLING, explain
-from a360_pipeline.coverage import Effort, Unavailable
+from a360_pipeline.aws.clients import Caller, Clients, Spend, asking
+from a360_pipeline.aws.errors import AWS_ERRORS, explain
+from a360_pipeline.aws.meter import Meter
+from a360_pipeline.aws.roles import RoleCredentials
+from a360_pipeline.coverage import Unavailable
 from a360_pipeline.settings import Settings
 
 T = TypeVar("T")
 
-
-class Meter:
-    """Counts what clients call: shared by the clients of one session, read before and after a section."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._effort = Effort()
-
-    @property
-    def effort(self) -> Effort:
-        return self._effort
-
-    def watch(self, client: Any, paid: Callable[[str, str], bool]) -> None:
-        service = client.meta.service_model.service_name
-
-        def called(model: Any, **_: Any) -> None:
-            self._add(calls=1, paid_calls=int(paid(service, model.name)))
-
-        def answered(response: Any, attempts: int, **_: Any) -> None:
-            code = response[1].get("Error", {}).get("Code") if response else None
-            self._add(retries=int(attempts > 1), throttles=int(code in THROTTLING))
-
-        client.meta.events.register("before-call.*.*", called)
-        client.meta.events.register("needs-retry.*.*", answered)
-
-    def _add(self, **more: int) -> None:
-        with self._lock:
-            have = self._effort
-            self._effort = replace(have, **{name: getattr(have, name) + n for name, n in more.items()})
+TOKENS = (
+    ("NextToken", "NextToken"),
+    ("nextToken", "nextToken"),
+    ("NextPageToken", "NextPageToken"),
+    ("NextPageToken", "PageToken"),
+    ("nextPageToken", "pageToken"),
+    ("NextMarker", "NextMarker"),
+    ("NextMarker", "Marker"),
+    ("Marker", "Marker"),
+    ("NextContinuationToken", "ContinuationToken"),
+    ("PaginationToken", "PaginationToken"),
+    ("position", "position"),
+)
+"""What listings call the token of the next page in their answer, and in the request for that page."""
 
 
 class AccountSession:
-    """One account (and region) to ask: its clients, its calls counted, its failed parts noted."""
+    """One account (and region) to ask: its calls counted, its failed parts noted."""
 
-    def __init__(self, sessions: Sessions, account_id: str | None, region: str) -> None:
-        self._sessions = sessions
+    def __init__(self, sessions: Sessions, account_id: str | None, region: str, spend: Spend) -> None:
+        self._clients = sessions.clients
         self.account_id = account_id
         self.region = region
         self.meter = Meter()
         self.failed_parts: list[str] = []
-        self._clients: dict[str, Any] = {}
+        self._caller = Caller(account_id, sessions.credentials(account_id), self.meter, spend)
+        self._own: dict[str, Any] = {}
         self._once: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
-        """The boto3-style client of a service, built at the first call."""
-        if service not in self._clients:
-            self._clients[service] = self._sessions.client(service, self.account_id, self.region, self.meter)
-        return self._clients[service]
+        """A boto3-style client of a service for this session alone: dear to build, so only for what `call` cannot."""
+        if service not in self._own:
+            self._own[service] = self._clients.of(self._caller, service, self.region)
+        return self._own[service]
 
     def call(self, service: str, method: str, **parameters: Any) -> dict[str, Any]:
         """One answer. Raises ClientError when AWS refuses, after the retries that settings allow."""
-        answer: dict[str, Any] = getattr(self.client(service), method)(**parameters)
+        client = self._clients.shared(service, self.region)
+        with asking(self._caller):
+            answer: dict[str, Any] = getattr(client, method)(**parameters)
         return answer
 
     def pages(self, service: str, method: str, result: str, **parameters: Any) -> Iterator[Any]:
         """Every item of a listing, to its last page. Raises ClientError on whichever page fails."""
-        client = self.client(service)
+        client = self._clients.shared(service, self.region)
         if client.can_paginate(method):
-            for page in client.get_paginator(method).paginate(**parameters):
-                yield from page.get(result) or ()
-            return
+            pages = iter(client.get_paginator(method).paginate(**parameters))
+        else:
+            pages = self._followed(service, method, parameters)
+        while True:
+            with asking(self._caller):
+                page = next(pages, None)
+            if page is None:
+                return
+            yield from page.get(result) or ()
+
+    def _followed(self, service: str, method: str, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
+        """The pages of a listing for which botocore has no paginator."""
+        told, asked = _token_names(self._clients.shared(service, self.region), method)
         token: dict[str, str] = {}
         while True:
-            page = getattr(client, method)(**parameters, **token)
-            yield from page.get(result) or ()
-            name = next((name for name in ("NextPageToken", "NextToken") if page.get(name)), None)
-            if name is None:
+            page = self.call(service, method, **parameters, **token)
+            yield page
+            following = page.get(told)
+            if not following:
                 return
-            token = {name: page[name]}
+            if following == token.get(asked):
+                raise PaginationError(message=f"{service} {method} gave the same {told} twice: {following}")
+            token = {asked: following}
 
     def once(self, key: str, ask: Callable[[], T]) -> T:
         """What `ask` answers, asked at most once in this session, for sections that share a question."""
@@ -104,17 +108,16 @@ class AccountSession:
             self.failed_parts.append(f"{name}: {explain(error)}")
 
 
-class MemberRole(CredentialProvider):  # type: ignore[misc]  # botocore has no types
-    """The credentials of a member role: assumed at the first call, again before they expire."""
+def _token_names(client: Any, method: str) -> tuple[str, str]:
+    """What this operation calls the token in its answer and in its request."""
+    model = client.meta.service_model.operation_model(client.meta.method_to_api_mapping[method])
+    known = [set(shape.members) if shape else set() for shape in (model.output_shape, model.input_shape)]
+    # An operation with neither has one page.
+    return next((pair for pair in TOKENS if pair[0] in known[0] and pair[1] in known[1]), TOKENS[0])
 
-    METHOD = "a360-member-role"
 
-    def __init__(self, assume: Callable[[], dict[str, str]]) -> None:
-        super().__init__()
-        self._assume = assume
-
-    def load(self) -> DeferredRefreshableCredentials:
-        return DeferredRefreshableCredentials(self._assume, self.METHOD)
+def _unbounded(_service: str, _operation: str) -> None:
+    """Whatever a call may cost."""
 
 
 class Sessions:
@@ -122,61 +125,53 @@ class Sessions:
 
     def __init__(self, settings: Settings, paid: Callable[[str, str], bool] = lambda _service, _name: False) -> None:
         self._settings = settings
-        self._paid = paid
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._hub = botocore.session.Session()
         if settings.access_key_id and settings.secret_access_key:
             self._hub.set_credentials(settings.access_key_id, settings.secret_access_key.get_secret_value())
-        self._config = Config(
-            retries={"mode": "standard", "total_max_attempts": settings.max_attempts},
+        config = Config(
             connect_timeout=10,
             read_timeout=60,
             max_pool_connections=settings.collect_threads,
+            # CloudTrail shows who called; and botocore's own is put together for each request, a tenth of its CPU.
+            user_agent=f"a360-pipeline/{version('a360-pipeline')} Botocore/{botocore.__version__}",
             # The stand-in answers for buckets by path, and AWS accepts it too.
             s3={"addressing_style": "path"} if settings.endpoint_url else None,
         )
-        self._members: dict[str, Any] = {}
+        self.clients = Clients(config, settings.endpoint_url, paid, settings.max_attempts)
+        self._members: dict[str, RoleCredentials] = {}
 
-    def hub(self) -> AccountSession:
+    def hub(self, spend: Spend = _unbounded) -> AccountSession:
         """The account this runs in: the organization's management account or its delegate."""
-        return AccountSession(self, None, self._settings.home_region)
+        return AccountSession(self, None, self._settings.home_region, spend)
 
-    def account(self, account_id: str, region: str | None = None) -> AccountSession:
+    def account(self, account_id: str, region: str | None = None, spend: Spend = _unbounded) -> AccountSession:
         """The member role of an account, in a region or in the home region for what has none."""
-        return AccountSession(self, account_id, region or self._settings.home_region)
+        return AccountSession(self, account_id, region or self._settings.home_region, spend)
 
-    def client(self, service: str, account_id: str | None, region: str, meter: Meter | None = None) -> Any:
-        with self._lock:  # botocore sessions are not thread-safe; their clients are.
-            session = self._hub if account_id is None else self._member(account_id)
-            client = session.create_client(
-                service, region_name=region, endpoint_url=self._settings.endpoint_url, config=self._config
-            )
-        if meter is not None:
-            meter.watch(client, self._paid)
-        return client
+    def client(self, service: str, account_id: str | None, region: str) -> Any:
+        """A client that nobody counts: for the bucket of snapshots."""
+        caller = Caller(account_id, self.credentials(account_id), Meter(), _unbounded)
+        return self.clients.of(caller, service, region)
 
-    def _member(self, account_id: str) -> Any:
-        if account_id not in self._members:
-            session = botocore.session.Session()
-            # One loader for all: the service models are read from disk once, not once an account.
-            session.register_component("data_loader", self._hub.get_component("data_loader"))
-            sts = self.client("sts", None, self._settings.home_region)
-            role = MemberRole(lambda: self._assume(sts, account_id))
-            session.register_component("credential_provider", CredentialResolver([role]))
-            self._members[account_id] = session
-        return self._members[account_id]
+    def credentials(self, account_id: str | None) -> Any:
+        """What to sign an account's requests with: one set for all its sessions. Asks AWS for nothing yet."""
+        with self._lock:
+            if account_id is None:
+                return self._hub.get_credentials()
+            if account_id not in self._members:
+                self._members[account_id] = RoleCredentials(lambda: self._assume(account_id))
+            return self._members[account_id]
 
-    def _assume(self, sts: Any, account_id: str) -> dict[str, str]:
+    def _assume(self, account_id: str) -> dict[str, Any]:
         external_id = self._settings.external_id
-        answer = sts.assume_role(
-            RoleArn=f"arn:{sts.meta.partition}:iam::{account_id}:role/{self._settings.member_role}",
+        partition = self._hub.get_partition_for_region(self._settings.home_region)
+        answer: dict[str, Any] = self.hub().call(
+            "sts",
+            "assume_role",
+            RoleArn=f"arn:{partition}:iam::{account_id}:role/{self._settings.member_role}",
             RoleSessionName="a360-pipeline",
             DurationSeconds=3600,
             **({"ExternalId": external_id.get_secret_value()} if external_id else {}),
         )["Credentials"]
-        return {
-            "access_key": answer["AccessKeyId"],
-            "secret_key": answer["SecretAccessKey"],
-            "token": answer["SessionToken"],
-            "expiry_time": answer["Expiration"].isoformat(),
-        }
+        return answer

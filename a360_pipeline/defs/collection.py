@@ -8,8 +8,7 @@ from typing import Any
 import dagster as dg
 
 from a360_pipeline.aws.accounts import discover_accounts
-from a360_pipeline.collection.collect import Collected, collect_accounts
-from a360_pipeline.coverage import Cell, Status
+from a360_pipeline.collection.collect import Collected, ask_organization, collect_accounts
 from a360_pipeline.defs.hub import OWNERS, Hub
 from a360_pipeline.defs.partitions import ACCOUNT, ACCOUNT_DAYS, DATE, partition_key, range_tags, ranges
 from a360_pipeline.gaps import AcceptedGaps
@@ -24,12 +23,15 @@ def organization(context: dg.AssetExecutionContext, hub: Hub) -> dg.MaterializeR
     """The accounts of the AWS organization, with their attributes and the regions they have enabled.
 
     Asked of AWS Organizations and the Account API. Each account becomes a partition of `account_snapshot`;
-    suspended accounts are left out.
+    suspended accounts are left out. What is asked once for all of them, such as their cost, is asked here
+    and kept for the runs of the day.
     """
     accounts = discover_accounts(hub.sessions.hub())
     context.instance.add_dynamic_partitions(ACCOUNT, [account.id for account in accounts])
     address = hub.write_organization(accounts)
     context.log.info(f"{len(accounts)} accounts in the organization")
+    # Once a day for all accounts, before many runs would each ask for theirs: AWS bills some of it by request.
+    ask_organization(hub.sessions, hub.store, hub.order(accounts, accounts, dt.datetime.now(dt.UTC).date()))
     listing = "\n".join(
         f"| {account.id} | {account.name} | {', '.join(account.wanted_regions(hub.settings.regions))} |"
         for account in accounts[:MAX_SHOWN]
@@ -79,19 +81,12 @@ def account_snapshot(context: dg.AssetExecutionContext, hub: Hub) -> Iterator[dg
     if len(days) > 1:
         raise dg.Failure("a run collects one day; ask for each day in a run of its own", allow_retries=False)
     (day,) = days
-    by_id = {account.id: account for account in hub.read_organization()}
+    everyone = hub.read_organization()
+    by_id = {account.id: account for account in everyone}
     collected: dict[str, list[Collected]] = defaultdict(list)
     accounts = [by_id[account_id] for account_id in wanted if account_id in by_id]
-    for each in collect_accounts(
-        hub.sessions,
-        hub.store,
-        accounts,
-        run_date=dt.date.fromisoformat(day),
-        today=dt.datetime.now(dt.UTC).date(),
-        regions=hub.settings.regions,
-        threads=hub.settings.collect_threads,
-    ):
-        collected[each.snapshot.key.account].append(each)
+    for each in collect_accounts(hub.sessions, hub.store, hub.order(accounts, everyone, dt.date.fromisoformat(day))):
+        collected[each.snapshot.key.account].append(each.without_facts())
         rows = sum(covered.rows for covered in each.snapshot.coverage.values())
         where = f"{each.snapshot.key.account} {each.snapshot.key.region}"
         context.log.info(f"collected {where}: {rows} rows{_what_is_missing(each)}")
@@ -122,21 +117,12 @@ def _partition_keys(context: dg.AssetExecutionContext) -> list[dg.MultiPartition
     return [key for key in keys if isinstance(key, dg.MultiPartitionKey)]
 
 
-def _gaps(each: Collected, accepted: AcceptedGaps) -> Iterator[tuple[Cell, Status, str]]:
-    key = each.snapshot.key
-    cells = {
-        Cell(key.account, key.region, section, key.date): covered for section, covered in each.snapshot.coverage.items()
-    }
-    for cell, status in accepted.unaccepted((cell, covered.status) for cell, covered in cells.items()):
-        yield cell, status, cells[cell].message or ""
-
-
 def _reasons(snapshots: list[Collected], accepted: AcceptedGaps) -> list[str]:
     reasons = [each.error for each in snapshots if each.error]
     reasons += [
         f"{cell.section} in {cell.region} is {status}: {message}"
         for each in snapshots
-        for cell, status, message in _gaps(each, accepted)
+        for cell, status, message in each.open_gaps(accepted)
     ]
     return reasons
 
@@ -163,7 +149,7 @@ def _metadata(hub: Hub, snapshots: list[Collected]) -> dict[str, Any]:
 
 def _check_results(collected: list[Collected], accepted: AcceptedGaps) -> Iterator[dg.AssetCheckResult]:
     for name in (section.name for section in SECTIONS.values() if section.is_collected):
-        missing = [gap for each in collected for gap in _gaps(each, accepted) if gap[0].section == name]
+        missing = [gap for each in collected for gap in each.open_gaps(accepted) if gap[0].section == name]
         covered = [each.snapshot.coverage[name] for each in collected if name in each.snapshot.coverage]
         lines = "\n".join(
             f"| {cell.account} | {cell.region} | {status} | {message} |"

@@ -1,11 +1,14 @@
 """The resource through which assets reach AWS and the warehouse: the settings, and what follows from them."""
 
+import datetime as dt
 from functools import cached_property
 
 import dagster as dg
 
-from a360_pipeline.aws.accounts import Account, accounts_from_json, accounts_to_json
+from a360_pipeline.aws.accounts import Account
 from a360_pipeline.aws.sessions import Sessions
+from a360_pipeline.collection.order import Order
+from a360_pipeline.collection.organization import NothingDiscovered, read_organization, write_organization
 from a360_pipeline.gaps import AcceptedGaps, read_accepted_gaps
 from a360_pipeline.sections.registry import is_paid
 from a360_pipeline.settings import Settings, load_settings
@@ -14,7 +17,6 @@ from a360_pipeline.warehouse.connection import Warehouse
 from a360_pipeline.warehouse.reach import warehouse_of
 
 OWNERS = ["team:cloud-platform"]
-ORGANIZATION_KEY = "organization/accounts.json"
 
 
 class Hub(dg.ConfigurableResource["Hub"]):
@@ -42,12 +44,15 @@ class Hub(dg.ConfigurableResource["Hub"]):
 
     def write_organization(self, accounts: list[Account]) -> str:
         """Keeps the listing beside the snapshots, for the runs that collect, and returns its address."""
-        self.store.put(ORGANIZATION_KEY, accounts_to_json(accounts))
-        return self.store.uri(ORGANIZATION_KEY)
+        return write_organization(self.store, accounts)
 
     def read_organization(self) -> list[Account]:
         """The accounts as last discovered. Raises dagster's Failure when they never were."""
-        listing = self.store.get(ORGANIZATION_KEY)
-        if listing is None:
-            raise dg.Failure("no organization is known yet: materialize the asset `organization` first")
-        return accounts_from_json(listing)
+        try:
+            return read_organization(self.store)
+        except NothingDiscovered as error:
+            raise dg.Failure(str(error)) from error
+
+    def order(self, accounts: list[Account], organization: list[Account], run_date: dt.date) -> Order:
+        """What a run collects, as the settings have it."""
+        return Order.of(self.settings, accounts, organization, run_date, dt.datetime.now(dt.UTC).date())

@@ -57,6 +57,11 @@ def throttled(service: str) -> AwsError:
     return AwsError(code, "Rate exceeded", status)
 
 
+def on_demand(protocol: str, code: str, action: str) -> AwsError:
+    """A refusal with a code that a test asks for, such as that of a service which is not enabled."""
+    return AwsError(code, f"{action} is not to be had here.", DENIED_BY_PROTOCOL.get(protocol, ("", 400))[1])
+
+
 def not_served(what: str) -> AwsError:
     """What neither the sandbox nor moto can answer. 501, because SDKs do not try that again."""
     return AwsError("NotImplemented", f"The sandbox does not serve {what}.", 501)

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
@@ -20,47 +21,97 @@ LARGEST_BODY = 1_000_000
 
 
 class WantedFaults(BaseModel):
-    """The body of `PUT /_a360/faults`."""
+    """The body of `PUT /_a360/faults`. Patterns are of `service:Operation`, as in a shell."""
 
-    model_config = ConfigDict(extra="forbid", strict=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
 
     throttle_rate: float = Field(0.0, ge=0, le=1)
+    """The part of calls that is refused as too many."""
+    calls_per_second: float | None = Field(None, gt=0)
+    """What each account may call at most: a bucket that holds one second's calls."""
+    latency_ms: int = Field(0, ge=0, le=60_000)
+    """How long each call takes."""
     denied: dict[str, list[str]] = Field(default_factory=dict)
+    """By account: patterns of what its policies do not allow."""
+    errors: dict[str, str] = Field(default_factory=dict)
+    """By pattern: the error code to refuse with, such as that of a service which nobody enabled."""
+    expire_after: dict[str, int] = Field(default_factory=dict)
+    """By account: after how many more calls all credentials that it was given expire, once."""
+    cut: dict[str, int] = Field(default_factory=dict)
+    """By pattern: how many answers to cut off in the middle, and the connection with them."""
 
 
 class Faults:
-    """Throttling and denials. Safe to change while calls are served; the same seed throttles alike."""
+    """What goes wrong. Safe to change while calls are served; the same seed throttles alike."""
 
-    def __init__(self, seed: int = 7) -> None:
+    def __init__(self, seed: int = 7, clock: Callable[[], float] = time.monotonic) -> None:
         self._lock = threading.Lock()
         self._random = random.Random(seed)  # noqa: S311 - nothing here is secret
-        self._throttle_rate = 0.0
-        self._denied: dict[str, tuple[str, ...]] = {}
+        self._clock = clock
+        self._put(WantedFaults())
 
-    def set(self, *, throttle_rate: float = 0.0, denied: Mapping[str, list[str]] | None = None) -> None:
+    def _put(self, wanted: WantedFaults) -> None:
+        self._wanted = wanted
+        self._to_cut = dict(wanted.cut)
+        self._to_expire = dict(wanted.expire_after)
+        self._tokens: dict[str, tuple[float, float]] = {}
+
+    def set(self, **faults: Any) -> None:
         """Replaces all faults: what is not given is off. Raises ValueError with what is wrong."""
-        if not 0 <= throttle_rate <= 1:
-            raise ValueError(f"throttle_rate is {throttle_rate}: a number from 0 to 1 is expected")
+        wanted = WantedFaults.model_validate(faults)
         with self._lock:
-            self._throttle_rate = throttle_rate
-            self._denied = {account_id: tuple(patterns) for account_id, patterns in (denied or {}).items()}
+            self._put(wanted)
 
     def state(self) -> dict[str, Any]:
-        """The faults in force, as `set` takes them."""
-        with self._lock:
-            denied = {account_id: list(patterns) for account_id, patterns in self._denied.items()}
-            return {"throttle_rate": self._throttle_rate, "denied": denied}
+        """The faults that were set, as `set` takes them."""
+        return self._wanted.model_dump()
 
-    def throttles(self) -> bool:
+    @property
+    def latency(self) -> float:
+        """Seconds that a call takes before it is answered."""
+        return self._wanted.latency_ms / 1000
+
+    def throttles(self, account_id: str) -> bool:
         """Whether this call is one too many."""
         with self._lock:
-            return self._throttle_rate > 0 and self._random.random() < self._throttle_rate
+            rate, limit = self._wanted.throttle_rate, self._wanted.calls_per_second
+            if rate and self._random.random() < rate:
+                return True
+            if limit is None:
+                return False
+            now = self._clock()
+            tokens, filled_at = self._tokens.get(account_id, (max(limit, 1.0), now))
+            tokens = min(tokens + (now - filled_at) * limit, max(limit, 1.0))
+            self._tokens[account_id] = (tokens - 1 if tokens >= 1 else tokens, now)
+            return tokens < 1
 
     def denies(self, account_id: str, action: str) -> bool:
         """Whether the account may not do `service:Operation`."""
+        return any(fnmatchcase(action, pattern) for pattern in self._wanted.denied.get(account_id, ()))
+
+    def error(self, action: str) -> str | None:
+        """The error code that answers `service:Operation`."""
+        return next((code for pattern, code in self._wanted.errors.items() if fnmatchcase(action, pattern)), None)
+
+    def expires(self, account_id: str) -> bool:
+        """Whether the account's credentials end with this call."""
         with self._lock:
-            patterns = self._denied.get(account_id, ())
-        return any(fnmatchcase(action, pattern) for pattern in patterns)
+            if account_id not in self._to_expire:
+                return False
+            self._to_expire[account_id] -= 1
+            if self._to_expire[account_id] >= 0:
+                return False
+            del self._to_expire[account_id]
+            return True
+
+    def cuts(self, action: str) -> bool:
+        """Whether the answer to this call is cut off."""
+        with self._lock:
+            pattern = next((one for one, left in self._to_cut.items() if left and fnmatchcase(action, one)), None)
+            if pattern is None:
+                return False
+            self._to_cut[pattern] -= 1
+            return True
 
 
 class Calls:
@@ -123,7 +174,7 @@ class Control:
         except ValidationError as error:
             problems = (f"{'.'.join(map(str, one['loc'])) or 'the body'}: {one['msg']}" for one in error.errors())
             raise ValueError("; ".join(problems)) from None
-        self._faults.set(throttle_rate=wanted.throttle_rate, denied=wanted.denied)
+        self._faults.set(**wanted.model_dump())
         return self._faults.state()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http
 import logging
+import time
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from typing import Any
@@ -66,6 +67,8 @@ class Gateway:
                 self._control.answer(environ["REQUEST_METHOD"], path, environ["REMOTE_ADDR"], body),
                 start_response,
             )
+        if self._faults.latency:
+            time.sleep(self._faults.latency)
         signature = Signature.of(environ)
         call = wire.route(environ, signature)
         try:
@@ -78,7 +81,8 @@ class Gateway:
             params = wire.parameters(call, operation, environ)
             self._permit(call, caller, params)
             result = answer(self._organization, caller, params)
-            return _send(wire.answer(call, operation, result), start_response)
+            sent = _send(wire.answer(call, operation, result), start_response)
+            return _cut(sent) if self._faults.cuts(call.action) else sent
         except AwsError as problem:
             return _send(wire.error(call, problem), start_response)
         except Exception as problem:  # A fault of the sandbox, whatever it is: said once and clearly.
@@ -93,6 +97,9 @@ class Gateway:
             self._calls.add(STRANGER, call.action)
             raise
         self._calls.add(caller.account_id, call.action)
+        if self._faults.expires(caller.account_id):
+            self._identities.expire(caller.account_id)
+            caller = self._identities.caller(signature)
         return caller
 
     def _permit(self, call: Call, caller: Caller, params: Mapping[str, Any]) -> None:
@@ -113,8 +120,11 @@ class Gateway:
         for reason, applies in reasons.items():
             if applies:
                 raise errors.denied(call.protocol, caller.arn, action, reason, resource)
+        code = self._faults.error(action)
+        if code is not None:
+            raise errors.on_demand(call.protocol, code, action)
         seeded = call.operation is not None and (call.service, call.operation.name) in self._seeded
-        if seeded and self._faults.throttles():
+        if seeded and self._faults.throttles(caller.account_id):
             self._calls.add_throttled(action)
             raise errors.throttled(call.service)
 
@@ -144,6 +154,13 @@ class Gateway:
 @lru_cache(maxsize=4096)
 def _known_to_moto(host: str) -> bool:
     return "." not in host or any(pattern.match(f"http://{host}") for _, pattern in backend_url_patterns)
+
+
+def _cut(body: Iterable[bytes]) -> Iterable[bytes]:
+    """Half of an answer, and then the line is dead."""
+    whole = b"".join(body)
+    yield whole[: len(whole) // 2]
+    raise ConnectionAbortedError("cut off on demand")
 
 
 def _send(response: Response, start_response: StartResponse) -> Iterable[bytes]:

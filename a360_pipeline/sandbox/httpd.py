@@ -50,6 +50,10 @@ class KeepAliveHandler(MotoRequestHandler):
         chunks = self.server.app(environ, start_response)
         try:
             self._write(said[0], said[1], chunks)
+        except ConnectionAbortedError:
+            # The application cuts the line: what is missing of the answer never comes.
+            self.close_connection = True
+            return
         finally:
             close = getattr(chunks, "close", None)
             if close is not None:

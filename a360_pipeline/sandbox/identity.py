@@ -6,7 +6,7 @@ import datetime as dt
 import re
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -105,7 +105,7 @@ class Identities:
             and params.get("ExternalId") == self.external_id
             and caller.account_id == organization.management.id
         )
-        if not trusted:
+        if wanted is None or not trusted:
             raise AwsError(
                 "AccessDenied",
                 f"User: {caller.arn} is not authorized to perform: sts:AssumeRole on resource: {params['RoleArn']}",
@@ -119,6 +119,7 @@ class Identities:
             duration=params.get("DurationSeconds", 3600),
             external_id=params["ExternalId"],
         )
+        self._known[role.access_key_id] = Principal(wanted[1], role.arn, role.session_token, role.expiration)
         return {
             "Credentials": {
                 "AccessKeyId": role.access_key_id,
@@ -128,6 +129,13 @@ class Identities:
             },
             "AssumedRoleUser": {"AssumedRoleId": role.user_id, "Arn": role.arn},
         }
+
+    def expire(self, account_id: str) -> None:
+        """Ends whatever credentials were given out for the account's role until now."""
+        past = dt.datetime(2000, 1, 1)  # noqa: DTZ001 - as moto keeps them
+        for key, principal in list(self._known.items()):
+            if principal.account_id == account_id and principal.session_token:
+                self._known[key] = replace(principal, expiration=past)
 
     def _principal(self, access_key_id: str) -> Principal | None:
         # moto takes a key that it does not know for one of 123456789012, so it is not asked who this is.

@@ -48,6 +48,8 @@ class Operation:
     name: str
     iam_action: str | None = None
     usd_per_request: Decimal = Decimal(0)
+    at_least: int = 1
+    """Calls that one asking of the section makes at the least; 0 for what is called only where there is something."""
 
     @property
     def action(self) -> str:
@@ -230,6 +232,11 @@ class Section:
     """For a payload that is an object holding lists: the names of those that tables are filled from."""
     status_field: str | None = None
     """The prefix of this section's status in the `logs` of senders in the field."""
+
+    @property
+    def usd_at_least(self) -> Decimal:
+        """What asking once costs at the least."""
+        return sum((each.usd_per_request * each.at_least for each in self.operations), Decimal(0))
 
     @property
     def is_collected(self) -> bool:

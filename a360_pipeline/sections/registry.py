@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import pkgutil
 from collections.abc import Iterator
+from decimal import Decimal
 from graphlib import TopologicalSorter
 
 import a360_pipeline.sections
@@ -36,9 +37,14 @@ SECTION_OF: dict[str, str] = {table.name: section.name for section in SECTIONS.v
 """The section that fills a table."""
 
 
+def price(service: str, operation: str) -> Decimal:
+    """What AWS bills for a call of this operation, in US dollars; nothing for almost all."""
+    return _PRICES.get((service, operation), Decimal(0))
+
+
 def is_paid(service: str, operation: str) -> bool:
     """Whether AWS bills a call of this operation."""
-    return (service, operation) in _PAID
+    return (service, operation) in _PRICES
 
 
-_PAID = {(o.service, o.name) for s in SECTIONS.values() for o in s.operations if o.usd_per_request}
+_PRICES = {(o.service, o.name): o.usd_per_request for s in SECTIONS.values() for o in s.operations if o.usd_per_request}

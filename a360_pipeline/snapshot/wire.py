@@ -74,7 +74,11 @@ def count_rows(section: Section, payload: Payload) -> int:
 def write_snapshot(snapshot: Snapshot) -> bytes:
     """The snapshot as JSON. Money keeps the digits a double holds: what Cost Explorer gives, ten decimals."""
     coverage = {name: one.to_wire() for name, one in snapshot.coverage.items()}
-    content = {**snapshot.content, "coverage": coverage}
+    return to_json({**snapshot.content, "coverage": coverage})
+
+
+def to_json(content: Mapping[str, Any]) -> bytes:
+    """JSON as snapshots have it. Raises TypeError on what does not belong in one, ValueError on what is no number."""
     return json.dumps(content, default=_number, separators=(",", ":"), allow_nan=False).encode()
 
 

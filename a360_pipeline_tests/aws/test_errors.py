@@ -126,7 +126,7 @@ def test_an_explanation_is_never_empty(error: Exception) -> None:
 
 
 def test_an_error_of_our_own_is_explained_by_its_name() -> None:
-    assert explain(KeyError("Keys")) == "KeyError: 'Keys'"
+    assert explain(KeyError("Keys")) == "bug: KeyError: 'Keys'"
     assert "RuntimeError" in explain(RuntimeError())
 
 

@@ -6,10 +6,10 @@ import datetime as dt
 from typing import Any
 
 import pytest
-from botocore.exceptions import ClientError
+from botocore.exceptions import ClientError, PaginationError
 from pydantic import SecretStr
 
-from a360_pipeline.aws.sessions import Sessions
+from a360_pipeline.aws.sessions import AccountSession, Sessions
 from a360_pipeline.sandbox.aws import StandIn
 from a360_pipeline.settings import Settings
 
@@ -38,14 +38,13 @@ def test_the_role_is_assumed_once_for_many_clients_and_again_before_it_expires(
     assume = sessions._assume
 
     def expiring(lifetime: dt.timedelta) -> Any:
-        def wrapped(sts: Any, wanted: str) -> dict[str, str]:
+        def wrapped(wanted: str) -> dict[str, Any]:
             assumed.append(wanted)
-            expiry = (dt.datetime.now(dt.UTC) + lifetime).isoformat()
-            return {**assume(sts, wanted), "expiry_time": expiry}
+            return {**assume(wanted), "Expiration": dt.datetime.now(dt.UTC) + lifetime}
 
         return wrapped
 
-    # Within the minutes in which botocore renews them, well before they really expire.
+    # Within the minutes in which they are renewed, well before they really expire.
     monkeypatch.setattr(sessions, "_assume", expiring(dt.timedelta(minutes=5)))
     session = sessions.account(account_id)
     session.call("kms", "list_keys")
@@ -56,7 +55,7 @@ def test_the_role_is_assumed_once_for_many_clients_and_again_before_it_expires(
     session.call("kms", "list_keys")
     session.call("kms", "list_keys")
     sessions.account(account_id, "eu-central-2").call("kms", "list_keys")
-    assert len(assumed) == 3, "fresh credentials serve every client of the account"
+    assert len(assumed) == 3, "fresh credentials serve every session of the account"
 
 
 def test_listings_go_to_the_last_page(sessions: Sessions, stand_in: StandIn) -> None:
@@ -83,6 +82,59 @@ def test_listings_without_a_paginator_follow_their_token(sessions: Sessions) -> 
     assert len(groups) == len(set(groups)) > 60
     effort = hub.meter.effort
     assert (effort.calls, effort.paid_calls) == (3, 3)
+
+
+@pytest.mark.parametrize(
+    ("service", "method", "told", "asked"),
+    [
+        ("ce", "get_cost_and_usage", "NextPageToken", "NextPageToken"),
+        ("wafv2", "list_web_acls", "NextMarker", "NextMarker"),
+        ("wafv2", "list_resources_for_web_acl", "NextToken", "NextToken"),
+        ("servicecatalog", "search_provisioned_products", "NextPageToken", "PageToken"),
+        ("savingsplans", "describe_savings_plans", "nextToken", "nextToken"),
+        ("route53", "list_reusable_delegation_sets", "NextMarker", "Marker"),
+        ("cognito-idp", "list_devices", "PaginationToken", "PaginationToken"),
+    ],
+)
+def test_every_name_that_aws_gives_a_token_is_followed(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch, service: str, method: str, told: str, asked: str
+) -> None:
+    given: list[str | None] = []
+    answers = [{"Items": [1], told: "two"}, {"Items": [2], told: "three"}, {"Items": [3]}]
+
+    def call(_aws: AccountSession, _service: str, _method: str, **parameters: Any) -> dict[str, Any]:
+        given.append(parameters.get(asked))
+        return answers[len(given) - 1]
+
+    monkeypatch.setattr(AccountSession, "call", call)
+    monkeypatch.setattr(type(sessions.clients.shared(service, "us-east-1")), "can_paginate", lambda *_: False)
+    assert list(sessions.hub().pages(service, method, "Items")) == [1, 2, 3]
+    assert given == [None, "two", "three"]
+
+
+def test_a_listing_that_leads_to_itself_is_an_error_and_no_loop(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AccountSession, "call", lambda *_, **__: {"Items": [1], "NextPageToken": "again"})
+    with pytest.raises(PaginationError, match="the same NextPageToken twice"):
+        list(sessions.hub().pages("ce", "get_cost_and_usage", "Items"))
+
+
+def test_clients_are_shared_by_accounts_and_apart_by_region(sessions: Sessions, stand_in: StandIn) -> None:
+    """S29."""
+    built: list[tuple[str, str]] = []
+    whole = sessions.clients._build
+
+    def counted(session: Any, who: Any, service: str, region: str) -> Any:
+        built.append((service, region))
+        return whole(session, who, service, region)
+
+    sessions.clients._build = counted  # type: ignore[method-assign]
+    for account in stand_in.organization.accounts[:3]:
+        for region in ("us-east-1", "eu-central-2"):
+            for _ in range(2):
+                sessions.account(account.id, region).call("kms", "list_keys")
+    assert sorted(built) == [("kms", "eu-central-2"), ("kms", "us-east-1"), ("sts", "us-east-1")]
 
 
 def test_a_question_that_sections_share_is_asked_once(sessions: Sessions) -> None:

@@ -8,11 +8,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from a360_pipeline.aws.accounts import Account, discover_accounts
 from a360_pipeline.aws.sessions import AccountSession, Sessions
-from a360_pipeline.collection import collect as collecting
+from a360_pipeline.collection.answers import in_short
 from a360_pipeline.collection.collect import Collected, collect_accounts
+from a360_pipeline.collection.order import Order
 from a360_pipeline.coverage import Status
 from a360_pipeline.sandbox.aws import StandIn
 from a360_pipeline.sections.registry import SECTIONS
@@ -35,9 +37,8 @@ def collect(sessions: Sessions, store: SnapshotStore, settings: Settings, accoun
     """Collects the first account; returns what came, by region."""
 
     def run(run_date: dt.date = TODAY, store: SnapshotStore = store) -> dict[str, Collected]:
-        found = collect_accounts(
-            sessions, store, accounts[:1], run_date=run_date, today=TODAY, regions=settings.regions, threads=4
-        )
+        order = Order.of(settings, accounts[:1], accounts, run_date, TODAY)
+        found = collect_accounts(sessions, store, order)
         return {each.snapshot.key.region: each for each in found}
 
     return run
@@ -123,21 +124,30 @@ def test_our_own_bug_is_a_failed_section_not_a_failed_run(collect: Collect, monk
     assert found.snapshot.coverage["kms"].message == "bug: KeyError: 'Arn'"
 
 
-def test_a_snapshot_that_cannot_be_written_says_so(collect: Collect, store: SnapshotStore) -> None:
+def test_a_snapshot_that_cannot_be_written_says_so(
+    collect: Collect, store: SnapshotStore, stand_in: StandIn, accounts: list[Account]
+) -> None:
     """S7."""
-    for each in collect(store=replace(store, bucket="a360-elsewhere")).values():
+    stand_in.faults.set(denied={stand_in.organization.management.id: ["s3:PutObject"]})
+    for each in collect().values():
         assert each.stored_as is None
         assert "could not be written" in str(each.error)
-        assert "NoSuchBucket" in str(each.error)
+        assert "AccessDenied" in str(each.error)
+
+
+def test_where_the_bucket_cannot_be_read_nobody_is_asked_for_what_could_not_be_kept(
+    collect: Collect, store: SnapshotStore
+) -> None:
+    """S7, S28."""
+    with pytest.raises(ClientError, match="NoSuchBucket"):
+        collect(store=replace(store, bucket="a360-elsewhere"))
 
 
 def test_the_effort_of_an_organizations_question_is_counted_once(
     sessions: Sessions, store: SnapshotStore, settings: Settings, accounts: list[Account]
 ) -> None:
     """S28: Cost Explorer bills by request, whatever the number of accounts and regions."""
-    found = collect_accounts(
-        sessions, store, accounts, run_date=TODAY, today=TODAY, regions=settings.regions, threads=4
-    )
+    found = collect_accounts(sessions, store, Order.of(settings, accounts, accounts, TODAY, TODAY))
     paid = [covered.effort.paid_calls for each in found for covered in each.snapshot.coverage.values()]
     assert sum(paid) == 2
 
@@ -150,7 +160,6 @@ def test_snapshots_are_encrypted_with_the_key_of_the_settings(collect: Collect, 
 
 
 def test_long_lists_of_failed_parts_are_told_in_short() -> None:
-    covered = collecting._judge(
-        SECTIONS["kms"], [], [f"key {number}: denied" for number in range(5)], collecting.Effort()
+    assert in_short([f"key {number}: denied" for number in range(5)]) == (
+        "key 0: denied; key 1: denied; key 2: denied; and 2 more"
     )
-    assert covered.message == "key 0: denied; key 1: denied; key 2: denied; and 2 more"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from decimal import Decimal
+from types import SimpleNamespace
 from typing import Any
 from urllib.request import urlopen
 
@@ -13,12 +14,17 @@ import psycopg
 import pytest
 from botocore.retries.standard import ExponentialBackoff
 
+from a360_pipeline.aws.accounts import discover_accounts
+from a360_pipeline.aws.sessions import Sessions
+from a360_pipeline.collection.collect import collect_accounts
+from a360_pipeline.collection.order import Order
 from a360_pipeline.definitions import defs
 from a360_pipeline.defs.collection import account_snapshot, check_name
 from a360_pipeline.defs.daily import load_waiting, run_day
 from a360_pipeline.sandbox.aws import StandIn
 from a360_pipeline.sandbox.facts.costs import SERVICES
 from a360_pipeline.sections.registry import SECTIONS as ALL_SECTIONS
+from a360_pipeline.settings import Settings
 from a360_pipeline.snapshot.store import SnapshotStore
 
 SECTIONS = [name for name, section in ALL_SECTIONS.items() if section.is_collected]
@@ -245,6 +251,7 @@ def test_throttling_loses_no_row_and_shows_in_the_ledger(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(ExponentialBackoff, "delay_amount", lambda *_: 0.0)
+    monkeypatch.setattr("a360_pipeline.aws.clients.time", SimpleNamespace(sleep=lambda _seconds: None))
     environment.faults.set(throttle_rate=0.2)
     assert run_day(defs, instance) == []
     retries, throttles = rows(connection, "SELECT sum(retries), sum(throttles) FROM coverage")[0]
@@ -254,6 +261,40 @@ def test_throttling_loses_no_row_and_shows_in_the_ledger(
     assert keys == sum(len(r.kms_keys) for a in environment.organization.accounts for r in a.regions)
     patches = rows(connection, "SELECT count(*) FROM inventory_patches")[0][0]
     assert patches == sum(len(r.patches) for _, r in reachable(environment))
+
+
+@pytest.mark.parametrize(
+    "errors",
+    [{"kms:ListKeys": "InternalFailure", "ssm:*": "OptInRequired"}, {"*:Describe*": "AccessDenied"}],
+    ids=["failed", "partial"],
+)
+def test_an_incomplete_listing_retires_nothing(
+    environment: StandIn,
+    instance: dg.DagsterInstance,
+    store: SnapshotStore,
+    sessions: Sessions,
+    settings: Settings,
+    connection: psycopg.Connection[Any],
+    errors: dict[str, str],
+) -> None:
+    def standing() -> list[tuple[Any, ...]]:
+        tables = ("kms_keys", "inventory_instances", "inventory_applications", "inventory_patches")
+        counts = "count(*), count(*) FILTER (WHERE retired_at IS NULL), count(DISTINCT account_id)"
+        return [(table, *row) for table in tables for row in rows(connection, f"SELECT {counts} FROM {table}")]
+
+    accounts = discover_accounts(sessions.hub())
+    for each in collect_accounts(sessions, store, Order.of(settings, accounts, accounts, TODAY, TODAY)):
+        key = str(each.stored_as)
+        body = store.get(key)
+        assert body is not None
+        store.put(key.replace(str(TODAY), str(YESTERDAY)), body)
+        store.s3.delete_object(Bucket=store.bucket, Key=key)
+    assert load_waiting(defs, instance) == []
+    before = standing()
+    assert all(count == standing > 0 for _, count, standing, _ in before)
+    environment.faults.set(errors=errors)
+    assert len(run_day(defs, instance)) == 1
+    assert standing() == before
 
 
 def test_planned_gaps_are_accepted_and_say_by_whom(

@@ -21,7 +21,7 @@ from werkzeug.test import Client
 
 from a360_pipeline.sandbox.aws import StandIn, serve
 from a360_pipeline.sandbox.facts.model import Sizes
-from a360_pipeline.sandbox.faults import Faults
+from a360_pipeline.sandbox.faults import Faults, WantedFaults
 from a360_pipeline.sandbox.gateway import Gateway
 from a360_pipeline.sandbox.identity import Identities
 from a360_pipeline.sandbox.organization import Organization
@@ -29,6 +29,7 @@ from a360_pipeline_tests.sandbox.clients import BUCKET, ROLE, Clients
 
 NOW = dt.datetime(2026, 11, 22, tzinfo=dt.UTC)
 TINY = Sizes(keys=6, instances=2, applications=3, patches=3)
+NO_FAULTS = WantedFaults().model_dump()
 STRANGER = {"aws_access_key_id": "AKIAIOSFODNN7EXAMPLE", "aws_secret_access_key": "unknown"}
 
 
@@ -280,16 +281,61 @@ def test_a_region_that_is_not_enabled_knows_no_credentials_of_the_account(
     assert refused(clients.hub("kms", "me-south-1").list_keys)[0] == "UnrecognizedClientException"
 
 
+def test_each_account_has_a_bucket_of_its_own_that_fills_at_the_rate_asked_for() -> None:
+    now = [0.0]
+    faults = Faults(clock=lambda: now[0])
+    faults.set(calls_per_second=2)
+    assert [faults.throttles("a") for _ in range(4)] == [False, False, True, True]
+    assert not faults.throttles("b")
+    now[0] = 0.5
+    assert [faults.throttles("a") for _ in range(2)] == [False, True]
+
+
+def test_a_service_can_refuse_with_the_code_of_what_is_not_enabled(stand_in: StandIn, clients: Clients) -> None:
+    stand_in.faults.set(errors={"kms:*": "SubscriptionRequiredException", "ec2:Describe*": "OptInRequired"})
+    assert refused(clients.hub("kms").list_keys)[0] == "SubscriptionRequiredException"
+    assert refused(clients.hub("ec2").describe_volumes)[0] == "OptInRequired"
+    assert clients.hub("ssm").describe_instance_information()["InstanceInformationList"]
+
+
+def test_credentials_expire_in_the_middle_and_new_ones_serve(
+    stand_in: StandIn, clients: Clients, accounts: list[str]
+) -> None:
+    kms = clients.member(accounts[1], "kms")
+    other = clients.member(accounts[2], "kms")
+    stand_in.faults.set(expire_after={accounts[1]: 2})
+    assert [kms.list_keys()["Keys"] != [] for _ in range(2)] == [True, True]
+    assert refused(kms.list_keys)[:2] == ("ExpiredTokenException", 403)
+    assert other.list_keys()["Keys"]
+    assert clients.signed(clients.assume(accounts[1]), "kms").list_keys()["Keys"]
+    assert refused(kms.list_keys)[0] == "ExpiredTokenException"
+
+
+def test_an_answer_is_cut_off_in_the_middle_as_often_as_asked_for(stand_in: StandIn, clients: Clients) -> None:
+    stand_in.faults.set(cut={"kms:ListKeys": 1})
+    kms = clients.hub("kms")
+    got: list[tuple[int, int]] = []
+    kms.meta.events.register(
+        "before-parse.kms.ListKeys",
+        lambda response_dict, **_: got.append(
+            (len(response_dict["body"]), int(response_dict["headers"]["content-length"]))
+        ),
+    )
+    assert "Keys" not in kms.list_keys(), "botocore takes half a listing for an empty answer"
+    assert kms.list_keys()["Keys"]
+    assert [received < promised for received, promised in got] == [True, False]
+
+
 def test_control_says_who_runs_and_what_is_true(stand_in: StandIn) -> None:
     assert control(stand_in, "health")["pid"] > 0
     assert control(stand_in, "truth") == stand_in.organization.truth()
 
 
 def test_faults_are_set_over_http(stand_in: StandIn, clients: Clients, accounts: list[str]) -> None:
-    body = {"throttle_rate": 0.0, "denied": {accounts[0]: ["*"]}}
-    assert control(stand_in, "faults", json.dumps(body).encode()) == body
+    body = {"denied": {accounts[0]: ["*"]}}
+    assert control(stand_in, "faults", json.dumps(body).encode()) == NO_FAULTS | body
     assert refused(clients.hub("kms").list_keys)[0] == "AccessDeniedException"
-    assert control(stand_in, "faults", b"{}") == {"throttle_rate": 0.0, "denied": {}}
+    assert control(stand_in, "faults", b"{}") == NO_FAULTS
     assert clients.hub("kms").list_keys()["Keys"]
 
 
@@ -308,7 +354,7 @@ def test_bad_faults_are_refused_and_change_nothing(stand_in: StandIn, body: byte
     with error.value as response:
         assert response.code == 400
         assert explained in json.load(response)["error"]
-    assert stand_in.faults.state() == {"throttle_rate": 0.0, "denied": {}}
+    assert stand_in.faults.state() == NO_FAULTS
 
 
 def test_an_inventory_configuration_goes_and_its_bucket_stays(clients: Clients) -> None:
