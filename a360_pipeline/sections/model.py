@@ -232,6 +232,8 @@ class Section:
     """For a payload that is an object holding lists: the names of those that tables are filled from."""
     status_field: str | None = None
     """The prefix of this section's status in the `logs` of senders in the field."""
+    is_only_ours: bool = False
+    """True for what no sender in the field ever told: their snapshots are not found wanting for it."""
 
     @property
     def is_collected(self) -> bool:

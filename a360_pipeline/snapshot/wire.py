@@ -171,7 +171,7 @@ def _coverage_of_the_field(key: SnapshotKey, content: Mapping[str, Any]) -> dict
     return {
         section.name: _judge(_payload(content, section), section, logs, messages)
         for section in SECTIONS.values()
-        if key.region != GLOBAL or section.scope is not Scope.REGION
+        if (key.region != GLOBAL or section.scope is not Scope.REGION) and not section.is_only_ours
     }
 
 

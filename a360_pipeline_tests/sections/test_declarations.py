@@ -93,8 +93,8 @@ def test_a_section_is_named_for_machines_and_titled_for_people(section: Section)
     assert NAME.fullmatch(section.name)
     assert section.title[0].isupper()
     assert not section.title.endswith(".")
-    # Senders report on every section but on what they report with.
-    assert (section.status_field is None) is (section.name == "logs")
+    # Senders report on every section that they know of, but on what they report with.
+    assert (section.status_field is None) is (section.name == "logs" or section.is_only_ours)
 
 
 @each_section
@@ -238,6 +238,13 @@ def columns_of_contract(table: Table) -> list[tuple[str, str]]:
 @needs_contract
 def test_every_table_that_is_declared_is_of_the_contract_or_listed_here_as_ours() -> None:
     assert set(BY_NAME) - {table.name for table in KEPT_TABLES} == TABLES_OF_OURS
+
+
+@needs_contract
+def test_a_section_is_only_ours_where_no_table_of_it_is_of_the_contract() -> None:
+    for section in SECTIONS.values():
+        ours = {table.name for table in section.tables} <= TABLES_OF_OURS
+        assert section.is_only_ours is ours, section.name
 
 
 @needs_contract

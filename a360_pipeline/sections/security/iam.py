@@ -156,5 +156,5 @@ SECTION = Section(
     tables=(USERS, ACCESS_KEYS),
     collect=collect,
     parts=("users", "access_keys"),
-    status_field="security",
+    is_only_ours=True,
 )
