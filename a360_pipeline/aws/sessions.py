@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any, TypeVar
@@ -41,15 +41,26 @@ TOKENS = (
 class AccountSession:
     """One account (and region) to ask: its calls counted, its failed parts noted."""
 
-    def __init__(self, sessions: Sessions, account_id: str | None, region: str, spend: Spend) -> None:
-        self._clients = sessions.clients
-        self.account_id = account_id
+    def __init__(self, clients: Clients, caller: Caller, region: str) -> None:
+        self._clients = clients
+        self._caller = caller
+        self.account_id = caller.account_id
         self.region = region
-        self.meter = Meter()
+        self.meter = caller.meter
         self.failed_parts: list[str] = []
-        self._caller = Caller(account_id, sessions.credentials(account_id), self.meter, spend)
         self._own: dict[str, Any] = {}
         self._once: dict[str, Any] = {}
+        self._elsewhere: dict[str, AccountSession] = {}
+
+    def at(self, region: str) -> AccountSession:
+        """The same account in another region: what is called and what fails there is noted here."""
+        if region == self.region:
+            return self
+        if region not in self._elsewhere:
+            there = AccountSession(self._clients, self._caller, region)
+            there.failed_parts = self.failed_parts
+            self._elsewhere[region] = there
+        return self._elsewhere[region]
 
     def client(self, service: str) -> Any:
         """A boto3-style client of a service for this session alone: dear to build, so only for what `call` cannot."""
@@ -65,7 +76,10 @@ class AccountSession:
         return answer
 
     def pages(self, service: str, method: str, result: str, **parameters: Any) -> Iterator[Any]:
-        """Every item of a listing, to its last page. Raises ClientError on whichever page fails."""
+        """Every item of a listing, to its last page. Raises ClientError on whichever page fails.
+
+        `result` is the member that holds the items; dotted, where it lies within another.
+        """
         client = self._clients.shared(service, self.region)
         if client.can_paginate(method):
             pages = iter(client.get_paginator(method).paginate(**parameters))
@@ -76,7 +90,7 @@ class AccountSession:
                 page = next(pages, None)
             if page is None:
                 return
-            yield from page.get(result) or ()
+            yield from _items(page, result)
 
     def _followed(self, service: str, method: str, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """The pages of a listing for which botocore has no paginator."""
@@ -106,6 +120,13 @@ class AccountSession:
             yield
         except (*AWS_ERRORS, Unavailable) as error:
             self.failed_parts.append(f"{name}: {explain(error)}")
+
+
+def _items(page: Mapping[str, Any], result: str) -> Iterable[Any]:
+    found: Any = page
+    for name in result.split("."):
+        found = (found or {}).get(name)
+    return found or ()
 
 
 def _token_names(client: Any, method: str) -> tuple[str, str]:
@@ -143,16 +164,18 @@ class Sessions:
 
     def hub(self, spend: Spend = _unbounded) -> AccountSession:
         """The account this runs in: the organization's management account or its delegate."""
-        return AccountSession(self, None, self._settings.home_region, spend)
+        return AccountSession(self.clients, self._caller(None, spend), self._settings.home_region)
 
     def account(self, account_id: str, region: str | None = None, spend: Spend = _unbounded) -> AccountSession:
         """The member role of an account, in a region or in the home region for what has none."""
-        return AccountSession(self, account_id, region or self._settings.home_region, spend)
+        return AccountSession(self.clients, self._caller(account_id, spend), region or self._settings.home_region)
 
     def client(self, service: str, account_id: str | None, region: str) -> Any:
         """A client that nobody counts: for the bucket of snapshots."""
-        caller = Caller(account_id, self.credentials(account_id), Meter(), _unbounded)
-        return self.clients.of(caller, service, region)
+        return self.clients.of(self._caller(account_id, _unbounded), service, region)
+
+    def _caller(self, account_id: str | None, spend: Spend) -> Caller:
+        return Caller(account_id, self.credentials(account_id), Meter(), spend)
 
     def credentials(self, account_id: str | None) -> Any:
         """What to sign an account's requests with: one set for all its sessions. Asks AWS for nothing yet."""

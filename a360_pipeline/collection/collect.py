@@ -80,7 +80,7 @@ def _and_store(shelf: Shelf, task: Callable[[], Snapshot]) -> Collected:
 
 def _collect(day: Day, order: Order, shared: SharedAnswers, account: Account, region: str, enabled: bool) -> Snapshot:
     told = {name: answers[account.id] for (name, where), answers in shared.items() if where == region}
-    sections = order.of_scope(Scope.ACCOUNT if region == GLOBAL else Scope.REGION)
+    sections = order.of_account() if region == GLOBAL else order.of_scope(Scope.REGION)
     if enabled:
         aws = day.sessions.account(account.id, None if region == GLOBAL else region, day.purse.spend)
         answers = told | {section.name: _answer(day, section, aws) for section in sections}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from a360_pipeline.aws.accounts import Account
@@ -60,11 +60,16 @@ class Order:
 
     def of_scope(self, scope: Scope) -> list[Section]:
         """The sections that each account (and region) is asked for itself, or that are asked for all at once."""
-        return [s for s in self._wanted() if s.scope is scope and s.name not in self.administrators]
+        return [s for s in self.wanted() if s.scope is scope and s.name not in self.administrators]
+
+    def of_account(self) -> list[Section]:
+        """What each account is asked for once, those rows of a region's sections that are the account's among it."""
+        apart = [replace(each, collect=each.collect_account) for each in self.of_scope(Scope.REGION)]
+        return [*self.of_scope(Scope.ACCOUNT), *(each for each in apart if each.collect)]
 
     def administered(self) -> list[Section]:
         """The sections for which an administrator account answers."""
-        return [section for section in self._wanted() if section.name in self.administrators]
+        return [section for section in self.wanted() if section.name in self.administrators]
 
     def places(self) -> Iterator[tuple[Account, str, bool]]:
         """Each snapshot of the order: its account, its region or `Global`, and whether that is enabled."""
@@ -74,9 +79,12 @@ class Order:
 
     def asked_in(self, region: str) -> list[Section]:
         """The sections whose facts are filed under a region, or under `Global`."""
-        return [section for section in self._wanted() if (section.scope is Scope.REGION) == (region != GLOBAL)]
+        if region == GLOBAL:
+            return [each for each in self.wanted() if each.scope is not Scope.REGION or each.collect_account]
+        return [each for each in self.wanted() if each.scope is Scope.REGION]
 
-    def _wanted(self) -> list[Section]:
+    def wanted(self) -> list[Section]:
+        """The sections of this order."""
         return [s for s in SECTIONS.values() if s.is_collected and s.name in self.sections]
 
 

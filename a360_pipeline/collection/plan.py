@@ -9,7 +9,6 @@ from decimal import Decimal
 from a360_pipeline.collection.order import Order
 from a360_pipeline.collection.shared import answers_at_hand
 from a360_pipeline.collection.shelf import Shelf
-from a360_pipeline.coverage import GLOBAL
 from a360_pipeline.sections.model import History, Scope, Section, Window
 
 
@@ -30,7 +29,7 @@ class Planned:
 def plan(shelf: Shelf, order: Order) -> list[Planned]:
     """Each section of an order. Reads what earlier runs of the day were answered; calls nothing else of AWS."""
     window = Window.daily(order.run_date)
-    return [_planned(shelf, order, window, section) for region in (GLOBAL, "") for section in order.asked_in(region)]
+    return [_planned(shelf, order, window, section) for section in order.wanted()]
 
 
 def _planned(shelf: Shelf, order: Order, window: Window, section: Section) -> Planned:
@@ -53,5 +52,5 @@ def _shared_places(order: Order, section: Section) -> Iterator[str]:
 def _own_places(order: Order, section: Section) -> Iterator[tuple[str, str, bool]]:
     """Where an account answers for itself."""
     for account, region, enabled in order.places():
-        if (section.scope is Scope.REGION) == (region != GLOBAL):
+        if section in order.asked_in(region):
             yield account.id, region, enabled

@@ -17,7 +17,12 @@ class AwsError(Exception):
         self.status = status
 
 
-INVALID_INPUT = {"organizations": "InvalidInputException", "sts": "ValidationError", "s3": "InvalidArgument"}
+INVALID_INPUT = {
+    "organizations": "InvalidInputException",
+    "sts": "ValidationError",
+    "s3": "InvalidArgument",
+    "wafv2": "WAFInvalidParameterException",
+}
 DENIED_BY_PROTOCOL = {
     "query": ("AccessDenied", 403),
     "rest-xml": ("AccessDenied", 403),

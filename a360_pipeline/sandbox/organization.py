@@ -12,11 +12,14 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
+from a360_pipeline.coverage import GLOBAL
 from a360_pipeline.sandbox.facts import assembly, costs
 from a360_pipeline.sandbox.facts.chance import draw
 from a360_pipeline.sandbox.facts.model import Account, Gap, Instance, Key, Region, Sizes
 
 ENABLED = ("ENABLED", "ENABLED_BY_DEFAULT")
+ALWAYS_ENABLED = "us-east-1"
+"""Nobody can disable it: what AWS has once for the world is asked there."""
 NOTHING = Region("", (), (), (), ())
 
 
@@ -56,13 +59,28 @@ class Organization:
         """The account that pays for all and may ask for all."""
         return self.accounts[0]
 
+    @property
+    def settled(self) -> dt.datetime:
+        """What was made was so by then, whatever the day of the sandbox."""
+        return min(self.now, assembly.SETTLED)
+
+    def share(self, account_id: str, region: str, what: str) -> int:
+        """How much of `what` the account has: all that the sizes allow in its first place, some in any other.
+
+        `region` is a region, or `Global` for what belongs to none.
+        """
+        most, first = self.sizes.others, self.accounts[0].id
+        if (account_id, region) in ((first, self.region_names[0]), (first, GLOBAL)):
+            return most
+        return max(1, most // 4 + draw(self.seed, account_id, region, what) % max(1, most // 4))
+
     @cached_property
     def by_id(self) -> Mapping[str, Account]:
         return MappingProxyType({account.id: account for account in self.accounts})
 
     def region_enabled(self, account_id: str, region: str) -> bool:
         """Whether the account has enabled the region; a region that it does not list it has not."""
-        return dict(self.by_id[account_id].opt_status).get(region) in ENABLED
+        return region == ALWAYS_ENABLED or dict(self.by_id[account_id].opt_status).get(region) in ENABLED
 
     def denied_by_policy(self, account_id: str, action: str) -> bool:
         """Whether a service control policy denies the action `service:Operation` in the account."""

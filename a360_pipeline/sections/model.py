@@ -222,6 +222,8 @@ class Section:
     tables: tuple[Table, ...]
     collect: Callable[[AccountSession, Window], Payload] | None = None
     """Account and region scope: the payload of one account (and region)."""
+    collect_account: Callable[[AccountSession, Window], Payload] | None = None
+    """Region scope with rows that are the whole account's (see `Table.scope_of`): those, asked once an account."""
     collect_all: Callable[[AccountSession, Window, Sequence[Account]], AccountRows] | None = None
     """Organization scope: the payloads of all accounts, by account id, asked at once."""
     collect_members: Callable[[AccountSession, Window, Sequence[Account]], AccountRows] | None = None
@@ -232,6 +234,8 @@ class Section:
     """For a payload that is an object holding lists: the names of those that tables are filled from."""
     status_field: str | None = None
     """The prefix of this section's status in the `logs` of senders in the field."""
+    is_only_ours: bool = False
+    """True for what no sender in the field ever told: their snapshots are not found wanting for it."""
 
     @property
     def usd_at_least(self) -> Decimal:

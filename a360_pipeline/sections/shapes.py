@@ -1,7 +1,8 @@
-"""Shapes that sections share: where rows lie in a payload, and columns that many tables have."""
+"""Shapes that sections share: where rows lie in a payload, instants, and columns that many tables have."""
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -13,6 +14,11 @@ ACCOUNT = Reference(
     on=(("account_id", "@account"), ("region", "@region")),
     description="The account's row of this region, or of `Global` for what is account-wide.",
 )
+
+
+def instant(value: dt.datetime | None) -> str | None:
+    """An instant as snapshots write it: ISO 8601 with its offset."""
+    return None if value is None else value.isoformat()
 
 
 def elements(found: Any) -> Iterator[Any]:

@@ -137,6 +137,20 @@ def test_clients_are_shared_by_accounts_and_apart_by_region(sessions: Sessions, 
     assert sorted(built) == [("kms", "eu-central-2"), ("kms", "us-east-1"), ("sts", "us-east-1")]
 
 
+def test_what_is_asked_in_another_region_counts_and_fails_here(sessions: Sessions, stand_in: StandIn) -> None:
+    account = stand_in.organization.accounts[0]
+    here = sessions.account(account.id, "us-east-1")
+    there = here.at("eu-central-2")
+    assert here.at("us-east-1") is here
+    assert here.at("eu-central-2") is there
+    arns = [key["KeyArn"] for key in there.pages("kms", "list_keys", "Keys")]
+    assert {arn.split(":")[3] for arn in arns} == {"eu-central-2"}
+    with there.part("key none"):
+        there.call("kms", "describe_key", KeyId="none")
+    assert here.meter.effort.calls == 2
+    assert len(here.failed_parts) == 1
+
+
 def test_a_question_that_sections_share_is_asked_once(sessions: Sessions) -> None:
     hub = sessions.hub()
     asked: list[int] = []

@@ -25,7 +25,7 @@ OPERATIONS = sorted(
 )
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 WITH_TIMES_OF_THEIR_OWN = {"findings", "guard_duty_findings"}
-TABLES_OF_OURS: set[str] = set()
+TABLES_OF_OURS: set[str] = {"iam_access_keys", "iam_users"}
 """What no sender in the field ever told."""
 REFERENCES_ADDED = {("findings", "account_id"), ("non_compliant_resources", "account_id")}
 """Rows that outlive what they were first told with, and so say themselves whose they are."""
@@ -93,8 +93,8 @@ def test_a_section_is_named_for_machines_and_titled_for_people(section: Section)
     assert NAME.fullmatch(section.name)
     assert section.title[0].isupper()
     assert not section.title.endswith(".")
-    # Senders report on every section but on what they report with.
-    assert (section.status_field is None) is (section.name == "logs")
+    # Senders report on every section that they know of, but on what they report with.
+    assert (section.status_field is None) is (section.name == "logs" or section.is_only_ours)
 
 
 @each_section
@@ -102,6 +102,15 @@ def test_a_section_is_asked_as_its_scope_says(section: Section) -> None:
     """One that nothing collects yet is only read from snapshots of senders in the field."""
     not_of_its_scope = section.collect if section.scope is Scope.ORGANIZATION else section.collect_all
     assert not_of_its_scope is None
+
+
+@each_section
+def test_only_a_section_of_regions_with_rows_of_the_account_asks_for_those_apart(section: Section) -> None:
+    """R10: what belongs to no region is asked once an account."""
+    if section.collect_account is not None:
+        assert section.collect is not None
+        assert section.scope is Scope.REGION
+        assert all(table.scope_of for table in section.tables)
 
 
 @each_section
@@ -229,6 +238,13 @@ def columns_of_contract(table: Table) -> list[tuple[str, str]]:
 @needs_contract
 def test_every_table_that_is_declared_is_of_the_contract_or_listed_here_as_ours() -> None:
     assert set(BY_NAME) - {table.name for table in KEPT_TABLES} == TABLES_OF_OURS
+
+
+@needs_contract
+def test_a_section_is_only_ours_where_no_table_of_it_is_of_the_contract() -> None:
+    for section in SECTIONS.values():
+        ours = {table.name for table in section.tables} <= TABLES_OF_OURS
+        assert section.is_only_ours is ours, section.name
 
 
 @needs_contract

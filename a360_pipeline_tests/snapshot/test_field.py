@@ -11,12 +11,15 @@ from typing import Any
 import pytest
 
 from a360_pipeline.coverage import Status
-from a360_pipeline.sections.registry import SECTIONS, TABLES
+from a360_pipeline.sections import registry
 from a360_pipeline.snapshot.wire import Snapshot, facts, read_snapshot
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 MANIFEST = SHARED / "data" / "snapshots" / "manifest.json"
 FIELDS = SHARED / "contract" / "snapshot-fields.txt"
+SECTIONS = {name: section for name, section in registry.SECTIONS.items() if not section.is_only_ours}
+"""What senders in the field tell of."""
+TABLES = [table for table in registry.TABLES if registry.SECTION_OF[table.name] in SECTIONS]
 BY_NAME = {table.name: table for table in TABLES}
 
 COUNTED_AS: dict[str, dict[str, str | None]] = {
@@ -97,6 +100,16 @@ NOT_COLUMNS = {
         for severity in ("CRITICAL", "HIGH", "INFORMATIONAL", "LOW", "MEDIUM")
     },
 }
+ADDED = {
+    "certificate_manager": "imported_at revoked_at revocation_reason failure_reason renewal_status serial issuer "
+    "certificate_authority_arn in_use_by",
+    "cloudtrail": "home_region is_organization_trail has_custom_event_selectors has_insight_selectors s3_key_prefix "
+    "sns_topic_arn cloudwatch_logs_group_arn latest_delivery_error",
+    "secrets_manager": "deleted_date last_rotated_date next_rotation_date rotation_rules owning_service primary_region",
+    "waf": "spared_countries is_managed_by_firewall_manager",
+    "waf_rules": "firewall_manager_process",
+}
+"""Of sections of security: the columns that we fill and senders in the field do not."""
 NEVER_FILLED = {f"inventory.{name}[]" for name in ("certificates", "network_ports", "processes", "services", "users")}
 """Lists that senders write, but nothing into them."""
 
@@ -250,6 +263,7 @@ def test_every_column_that_a_snapshot_could_fill_is_of_the_contract_or_listed_he
         "cost.potential_monthly_savings",
         "cost.saving_opportunities_count",
         "security.certificate_manager[].extended_key_usages",
+        *(f"security.{section}[].{name}" for section, names in ADDED.items() for name in names.split()),
         "security.guard_duty[].detector_id",
         # Free-form JSON.
         "security.waf[].default_action",

@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 
 from a360_pipeline.coverage import GLOBAL, MAX_FIGURE, Effort, SectionCoverage, Status
 from a360_pipeline.sections.model import Scope
-from a360_pipeline.sections.registry import SECTIONS
+from a360_pipeline.sections.registry import SECTIONS as ALL_SECTIONS
 from a360_pipeline.snapshot.key import BadSnapshot, SnapshotKey
 from a360_pipeline.snapshot.wire import MAX_DEPTH, Snapshot, count_rows, facts, read_snapshot, write_snapshot
 
 ACCOUNT = "123456789012"
 KEY = SnapshotKey(ACCOUNT, "eu-west-1", dt.date(2026, 3, 2))
+SECTIONS = {name: section for name, section in ALL_SECTIONS.items() if not section.is_only_ours}
+"""What senders in the field tell of."""
 EXAMPLES: dict[str, tuple[Any, int]] = {
     "account": (
         {
@@ -372,6 +374,14 @@ def test_coverage_with_a_figure_of_absurd_size_makes_a_bad_snapshot(name: str, n
 # --- The field's
 
 
+def test_what_no_sender_ever_told_is_not_missed_in_what_they_send() -> None:
+    ours = set(ALL_SECTIONS) - set(SECTIONS)
+    assert ours >= {"iam"}
+    assert not ours & set(read(field()).coverage)
+    coverage = {name: SectionCoverage(Status.OK).to_wire() for name in ours}
+    assert set(read({**field(), "coverage": coverage}).coverage) == ours
+
+
 def test_a_snapshot_of_the_field_is_not_ours() -> None:
     snapshot = read(field())
     assert not snapshot.is_ours
@@ -624,6 +634,15 @@ def test_facts_of_a_region_are_filed_under_it_and_all_others_under_global(name: 
     else:
         expected = ("eu-west-1",)
     assert read(field()).filed_under(section) == expected
+
+
+@pytest.mark.parametrize("name", [name for name, section in SECTIONS.items() if section.collect_account])
+def test_what_we_ask_once_an_account_is_filed_from_its_own_snapshot_alone(name: str) -> None:
+    """R10: a region of ours that knows nothing of the account's rows does not replace them by none."""
+    section, ours = SECTIONS[name], {**field(), "coverage": {}}
+    assert read(ours).filed_under(section) == ("eu-west-1",)
+    whole = {**ours, "account": {"account_id": ACCOUNT}}
+    assert read(whole, SnapshotKey(ACCOUNT, GLOBAL, KEY.date)).filed_under(section) == (GLOBAL,)
 
 
 def test_an_account_wide_snapshot_is_not_asked_for_facts_of_a_region() -> None:

@@ -121,6 +121,8 @@ def test_every_entity_of_the_fields_snapshots_is_there_once(
         "secrets_manager_secrets": 12,
         "certificates": 8,
         "inspector_findings": 40,
+        "iam_users": 0,
+        "iam_access_keys": 0,
         "marketplace_usage": 0,
         "trusted_advisor_checks": 10,
         "health_events": 2,

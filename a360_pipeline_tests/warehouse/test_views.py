@@ -32,6 +32,8 @@ CURRENT = {
     "view_contact_info": ("contact_info", "full_name"),
     "view_guard_duty_findings": ("guard_duty_findings", "finding_id"),
     "view_health_events": ("health_events", "arn"),
+    "view_iam_access_keys": ("iam_access_keys", "access_key_id"),
+    "view_iam_users": ("iam_users", "arn"),
     "view_inspector_findings": ("inspector_findings", "finding_arn"),
     "view_inventory_instances": ("inventory_instances", "instance_id"),
     "view_kms_keys": ("kms_keys", "arn"),

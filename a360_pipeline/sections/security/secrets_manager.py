@@ -5,8 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from a360_pipeline.sections.model import Column, History, Payload, Row, Scope, Section, Table, Type, whole
-from a360_pipeline.sections.shapes import ACCOUNT
+from a360_pipeline.aws.sessions import AccountSession
+from a360_pipeline.sections.model import (
+    Column,
+    History,
+    Operation,
+    Payload,
+    Row,
+    Scope,
+    Section,
+    Table,
+    Type,
+    Window,
+    whole,
+)
+from a360_pipeline.sections.shapes import ACCOUNT, instant
 
 
 def _secrets(payload: Payload) -> Iterator[Row]:
@@ -32,11 +45,47 @@ SECRETS = Table(
         Column("rotation_lambda_arn", Type.TEXT),
         Column("kms_key_id", Type.TEXT, "Null for the key that AWS manages."),
         Column("tags", Type.JSONB),
+        Column("deleted_date", Type.TIMESTAMPTZ, "When its deletion was asked for; it is gone some days later."),
+        Column("last_rotated_date", Type.TIMESTAMPTZ),
+        Column("next_rotation_date", Type.TIMESTAMPTZ),
+        Column("rotation_rules", Type.JSONB, "As Secrets Manager has them, such as every how many days."),
+        Column("owning_service", Type.TEXT, "The AWS service that manages it; null for a secret of one's own."),
+        Column("primary_region", Type.TEXT, "Of a secret that is replicated."),
     ),
     key=("arn",),
     rows=_secrets,
     stamps=("created_at",),
 )
+
+
+def collect(aws: AccountSession, _window: Window) -> Payload:
+    """Secrets Manager ListSecrets, with those about to be deleted. It tells of secrets, never what is in them."""
+    listed = aws.pages("secretsmanager", "list_secrets", "SecretList", IncludePlannedDeletion=True)
+    return [secret_row(secret) for secret in listed]
+
+
+def secret_row(secret: Row) -> Row:
+    """A row of what the listing says of a secret."""
+    return {
+        "name": secret.get("Name"),
+        "arn": secret["ARN"],
+        "description": secret.get("Description"),
+        "created_date": instant(secret.get("CreatedDate")),
+        "last_changed_date": instant(secret.get("LastChangedDate")),
+        # Left out of a secret that was never set to rotate.
+        "rotation_enabled": secret.get("RotationEnabled", False),
+        "last_accessed_date": instant(secret.get("LastAccessedDate")),
+        "rotation_lambda_arn": secret.get("RotationLambdaARN"),
+        "kms_key_id": secret.get("KmsKeyId"),
+        "tags": secret.get("Tags", []),
+        "deleted_date": instant(secret.get("DeletedDate")),
+        "last_rotated_date": instant(secret.get("LastRotatedDate")),
+        "next_rotation_date": instant(secret.get("NextRotationDate")),
+        "rotation_rules": secret.get("RotationRules"),
+        "owning_service": secret.get("OwningService"),
+        "primary_region": secret.get("PrimaryRegion"),
+    }
+
 
 SECTION = Section(
     name="secrets_manager",
@@ -44,7 +93,8 @@ SECTION = Section(
     wire="security.secrets_manager",
     scope=Scope.REGION,
     history=History.SNAPSHOT,
-    operations=(),
+    operations=(Operation("secretsmanager", "ListSecrets"),),
     tables=(SECRETS,),
+    collect=collect,
     status_field="security",
 )

@@ -6,13 +6,25 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from a360_pipeline.sections.model import Column, History, Payload, Row, Scope, Section, Table, Type, whole
+from a360_pipeline.sections.model import (
+    Column,
+    History,
+    Operation,
+    Payload,
+    Row,
+    Scope,
+    Section,
+    Table,
+    Type,
+    whole,
+)
+from a360_pipeline.sections.security import waf_reading as reading
 from a360_pipeline.sections.shapes import ACCOUNT
 
 
 def _scope_of(row: Row) -> Scope:
     # Every region's sender lists the ACLs of CloudFront, which belong to no region.
-    return Scope.ACCOUNT if row.get("scope") == "CLOUDFRONT" else Scope.REGION
+    return Scope.ACCOUNT if row.get("scope") == reading.CLOUDFRONT else Scope.REGION
 
 
 def _acls(payload: Payload) -> Iterator[Row]:
@@ -36,13 +48,15 @@ WAF_RULES = Table(
         Column("default_action", Type.JSONB, "What becomes of a request that no rule matches."),
         Column("rules_count", Type.BIGINT),
         Column("logging_enabled", Type.BOOLEAN),
-        Column("geo_blocking_enabled", Type.BOOLEAN),
+        Column("geo_blocking_enabled", Type.BOOLEAN, "Whether a rule of its own blocks requests by their country."),
         Column("blocked_countries", Type.TEXT, "Country codes, comma-separated."),
         Column("capacity", Type.BIGINT, "In web ACL capacity units."),
         Column("managed_rules_count", Type.BIGINT),
         Column("custom_rules_count", Type.BIGINT),
         Column("rate_limit_rules_count", Type.BIGINT),
-        Column("associated_resources", Type.JSONB, "ARNs of what it protects."),
+        Column(
+            "associated_resources", Type.JSONB, "ARNs of what it protects; null for CLOUDFRONT, where WAF does not say."
+        ),
         Column("associated_resources_count", Type.BIGINT),
         Column("log_destinations", Type.JSONB, "ARNs."),
         Column("ip_sets", Type.JSONB, "ARNs of the IP sets that its rules name."),
@@ -51,6 +65,8 @@ WAF_RULES = Table(
         Column("tags", Type.JSONB),
         Column("sampled_requests_enabled", Type.BOOLEAN),
         Column("cloudwatch_metrics_enabled", Type.BOOLEAN),
+        Column("spared_countries", Type.JSONB, "Country codes that rules spare which block all others."),
+        Column("is_managed_by_firewall_manager", Type.BOOLEAN),
     ),
     key=("account_id", "scope", "waf_id"),
     rows=_acls,
@@ -86,19 +102,28 @@ WAF_RULES_DETAILED = Table(
         Column("is_custom_rule", Type.BOOLEAN),
         Column("rate_limit", Type.BOOLEAN),
         Column("logging_enabled", Type.BOOLEAN),
-        Column("geo_blocking", Type.BOOLEAN),
-        Column("sql_injection", Type.BOOLEAN),
+        Column("geo_blocking", Type.BOOLEAN, "Whether it blocks by country; to allow or count is not to block."),
+        Column("sql_injection", Type.BOOLEAN, "Null for a group of rules, which the ACL does not tell."),
         Column("sample_request_enabled", Type.BOOLEAN),
         Column("cloudwatch_enabled", Type.BOOLEAN),
-        Column("has_xss_protection", Type.BOOLEAN),
+        Column("has_xss_protection", Type.BOOLEAN, "Null for a group of rules, which the ACL does not tell."),
         Column("waf_version", Type.TEXT),
-        Column("is_compliant", Type.BOOLEAN),
+        Column("is_compliant", Type.BOOLEAN, "Null: WAF knows no such thing. Senders in the field always say true."),
         Column("scope", Type.TEXT, "That of its ACL: REGIONAL or CLOUDFRONT."),
+        Column(
+            "firewall_manager_process",
+            Type.TEXT,
+            "PRE_PROCESS or POST_PROCESS for a group that Firewall Manager puts before or after the ACL's own rules.",
+        ),
     ),
     key=("account_id", "scope", "web_acl_name", "rule_name"),
     rows=_rules,
     scope_of=_scope_of,
 )
+
+
+READ = tuple(Operation("wafv2", name) for name in ("ListWebACLs", "GetWebACL", "GetLoggingConfiguration"))
+ABOUT_ACLS = tuple(Operation("wafv2", name) for name in ("ListResourcesForWebACL", "ListTagsForResource"))
 
 SECTIONS = (
     Section(
@@ -107,8 +132,10 @@ SECTIONS = (
         wire="security.waf",
         scope=Scope.REGION,
         history=History.SNAPSHOT,
-        operations=(),
+        operations=(*READ, *ABOUT_ACLS),
         tables=(WAF_RULES,),
+        collect=reading.collect_acls,
+        collect_account=reading.collect_acls_of_cloudfront,
         status_field="security",
     ),
     Section(
@@ -117,8 +144,10 @@ SECTIONS = (
         wire="security.waf_rules",
         scope=Scope.REGION,
         history=History.SNAPSHOT,
-        operations=(),
+        operations=READ,
         tables=(WAF_RULES_DETAILED,),
+        collect=reading.collect_rules,
+        collect_account=reading.collect_rules_of_cloudfront,
         status_field="security",
     ),
 )
