@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -17,6 +17,9 @@ from a360_pipeline.coverage import Effort, Unavailable
 from a360_pipeline.settings import Settings
 
 T = TypeVar("T")
+
+TOKENS = ("NextPageToken", "NextToken", "NextMarker")
+"""Members that lead to a listing's next page where botocore knows no paginator; the request takes the same name."""
 
 
 class Meter:
@@ -60,6 +63,17 @@ class AccountSession:
         self.failed_parts: list[str] = []
         self._clients: dict[str, Any] = {}
         self._once: dict[str, Any] = {}
+        self._elsewhere: dict[str, AccountSession] = {}
+
+    def at(self, region: str) -> AccountSession:
+        """The same account in another region: what is called and what fails there is noted here."""
+        if region == self.region:
+            return self
+        if region not in self._elsewhere:
+            there = AccountSession(self._sessions, self.account_id, region)
+            there.meter, there.failed_parts = self.meter, self.failed_parts
+            self._elsewhere[region] = there
+        return self._elsewhere[region]
 
     def client(self, service: str) -> Any:
         """The boto3-style client of a service, built at the first call."""
@@ -73,17 +87,20 @@ class AccountSession:
         return answer
 
     def pages(self, service: str, method: str, result: str, **parameters: Any) -> Iterator[Any]:
-        """Every item of a listing, to its last page. Raises ClientError on whichever page fails."""
+        """Every item of a listing, to its last page. Raises ClientError on whichever page fails.
+
+        `result` is the member that holds the items; dotted, where it lies within another.
+        """
         client = self.client(service)
         if client.can_paginate(method):
             for page in client.get_paginator(method).paginate(**parameters):
-                yield from page.get(result) or ()
+                yield from _items(page, result)
             return
         token: dict[str, str] = {}
         while True:
             page = getattr(client, method)(**parameters, **token)
-            yield from page.get(result) or ()
-            name = next((name for name in ("NextPageToken", "NextToken") if page.get(name)), None)
+            yield from _items(page, result)
+            name = next((name for name in TOKENS if page.get(name)), None)
             if name is None:
                 return
             token = {name: page[name]}
@@ -102,6 +119,13 @@ class AccountSession:
             yield
         except (*AWS_ERRORS, Unavailable) as error:
             self.failed_parts.append(f"{name}: {explain(error)}")
+
+
+def _items(page: Mapping[str, Any], result: str) -> Iterable[Any]:
+    found: Any = page
+    for name in result.split("."):
+        found = (found or {}).get(name)
+    return found or ()
 
 
 class MemberRole(CredentialProvider):  # type: ignore[misc]  # botocore has no types

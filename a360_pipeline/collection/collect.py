@@ -155,7 +155,8 @@ def _collect_global(
 ) -> Snapshot:
     aws = sessions.account(account.id)
     answers = {name: by_account[account.id] for name, by_account in asked_once.items()}
-    answers |= _ask_sections(_of_scope(Scope.ACCOUNT), aws, window, today)
+    split = [replace(each, collect=each.collect_account) for each in SECTIONS.values() if each.collect_account]
+    answers |= _ask_sections([*_of_scope(Scope.ACCOUNT), *split], aws, window, today)
     return _snapshot(account, GLOBAL, window, answers)
 
 

@@ -17,6 +17,8 @@ from a360_pipeline.sandbox.facts.chance import draw
 from a360_pipeline.sandbox.facts.model import Account, Gap, Instance, Key, Region, Sizes
 
 ENABLED = ("ENABLED", "ENABLED_BY_DEFAULT")
+ALWAYS_ENABLED = "us-east-1"
+"""Nobody can disable it: what AWS has once for the world is asked there."""
 NOTHING = Region("", (), (), (), ())
 
 
@@ -62,7 +64,7 @@ class Organization:
 
     def region_enabled(self, account_id: str, region: str) -> bool:
         """Whether the account has enabled the region; a region that it does not list it has not."""
-        return dict(self.by_id[account_id].opt_status).get(region) in ENABLED
+        return region == ALWAYS_ENABLED or dict(self.by_id[account_id].opt_status).get(region) in ENABLED
 
     def denied_by_policy(self, account_id: str, action: str) -> bool:
         """Whether a service control policy denies the action `service:Operation` in the account."""

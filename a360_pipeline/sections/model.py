@@ -220,6 +220,8 @@ class Section:
     tables: tuple[Table, ...]
     collect: Callable[[AccountSession, Window], Payload] | None = None
     """Account and region scope: the payload of one account (and region)."""
+    collect_account: Callable[[AccountSession, Window], Payload] | None = None
+    """Region scope with rows that are the whole account's (see `Table.scope_of`): those, asked once an account."""
     collect_all: Callable[[AccountSession, Window, Sequence[Account]], AccountRows] | None = None
     """Organization scope: the payloads of all accounts, by account id, asked at once."""
     collect_members: Callable[[AccountSession, Window, Sequence[Account]], AccountRows] | None = None

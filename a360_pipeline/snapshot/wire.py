@@ -44,7 +44,9 @@ class Snapshot:
         """The regions under which a section's facts belong, whatever region's file they came in."""
         if section.scope is not Scope.REGION:
             return (GLOBAL,)
-        is_split = self.key.region != GLOBAL and any(table.scope_of for table in section.tables)
+        # What we ask once an account is in our snapshot of the whole account: a region's says nothing of it.
+        is_asked_apart = self.is_ours and section.collect_account is not None
+        is_split = self.key.region != GLOBAL and any(table.scope_of for table in section.tables) and not is_asked_apart
         return (self.key.region, GLOBAL) if is_split else (self.key.region,)
 
 

@@ -85,6 +85,47 @@ def test_listings_without_a_paginator_follow_their_token(sessions: Sessions) -> 
     assert (effort.calls, effort.paid_calls) == (3, 3)
 
 
+class Pager:
+    """A client without a paginator whose listing has three pages."""
+
+    def __init__(self, token: str) -> None:
+        self.token = token
+        self.asked: list[dict[str, str]] = []
+
+    def can_paginate(self, _method: str) -> bool:
+        return False
+
+    def list_things(self, **parameters: str) -> dict[str, Any]:
+        self.asked.append(parameters)
+        number = int(parameters.get(self.token, "1"))
+        more = {self.token: str(number + 1)} if number < 3 else {}
+        return {"Things": {"List": [number]} if number != 2 else None, **more}
+
+
+@pytest.mark.parametrize("token", ["NextToken", "NextPageToken", "NextMarker"])
+def test_whatever_a_token_is_called_it_leads_to_the_next_page(
+    sessions: Sessions, token: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hub, pager = sessions.hub(), Pager(token)
+    monkeypatch.setattr(hub, "client", lambda _service: pager)
+    assert list(hub.pages("things", "list_things", "Things.List", Scope="ALL")) == [1, 3]
+    assert pager.asked == [{"Scope": "ALL"}, {"Scope": "ALL", token: "2"}, {"Scope": "ALL", token: "3"}]
+
+
+def test_what_is_asked_in_another_region_counts_and_fails_here(sessions: Sessions, stand_in: StandIn) -> None:
+    account = stand_in.organization.accounts[0]
+    here = sessions.account(account.id, "us-east-1")
+    there = here.at("eu-central-2")
+    assert here.at("us-east-1") is here
+    assert here.at("eu-central-2") is there
+    arns = [key["KeyArn"] for key in there.pages("kms", "list_keys", "Keys")]
+    assert {arn.split(":")[3] for arn in arns} == {"eu-central-2"}
+    with there.part("key none"):
+        there.call("kms", "describe_key", KeyId="none")
+    assert here.meter.effort.calls == 2
+    assert len(here.failed_parts) == 1
+
+
 def test_a_question_that_sections_share_is_asked_once(sessions: Sessions) -> None:
     hub = sessions.hub()
     asked: list[int] = []

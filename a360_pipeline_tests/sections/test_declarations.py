@@ -105,6 +105,15 @@ def test_a_section_is_asked_as_its_scope_says(section: Section) -> None:
 
 
 @each_section
+def test_only_a_section_of_regions_with_rows_of_the_account_asks_for_those_apart(section: Section) -> None:
+    """R10: what belongs to no region is asked once an account."""
+    if section.collect_account is not None:
+        assert section.collect is not None
+        assert section.scope is Scope.REGION
+        assert all(table.scope_of for table in section.tables)
+
+
+@each_section
 def test_a_section_calls_something_if_it_is_collected_and_fills_something(section: Section) -> None:
     assert bool(section.operations) is (section.collect is not None or section.collect_all is not None)
     assert len(set(section.operations)) == len(section.operations)

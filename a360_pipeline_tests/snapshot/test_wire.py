@@ -626,6 +626,15 @@ def test_facts_of_a_region_are_filed_under_it_and_all_others_under_global(name: 
     assert read(field()).filed_under(section) == expected
 
 
+@pytest.mark.parametrize("name", [name for name, section in SECTIONS.items() if section.collect_account])
+def test_what_we_ask_once_an_account_is_filed_from_its_own_snapshot_alone(name: str) -> None:
+    """R10: a region of ours that knows nothing of the account's rows does not replace them by none."""
+    section, ours = SECTIONS[name], {**field(), "coverage": {}}
+    assert read(ours).filed_under(section) == ("eu-west-1",)
+    whole = {**ours, "account": {"account_id": ACCOUNT}}
+    assert read(whole, SnapshotKey(ACCOUNT, GLOBAL, KEY.date)).filed_under(section) == (GLOBAL,)
+
+
 def test_an_account_wide_snapshot_is_not_asked_for_facts_of_a_region() -> None:
     key = SnapshotKey(ACCOUNT, GLOBAL, KEY.date)
     coverage = read(field(account={"account_id": ACCOUNT}), key).coverage
