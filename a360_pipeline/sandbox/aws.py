@@ -23,6 +23,7 @@ from a360_pipeline.sandbox.gateway import Gateway
 from a360_pipeline.sandbox.httpd import HOST, Server
 from a360_pipeline.sandbox.identity import PARTITION, Identities
 from a360_pipeline.sandbox.organization import Organization
+from a360_pipeline.sandbox.services.s3 import make_buckets
 
 
 class StandInError(Exception):
@@ -52,7 +53,7 @@ class StandIn:
 
 
 def serve(organization: Organization, *, bucket: str, member_role: str, port: int = 0) -> StandIn:
-    """Starts a stand-in with an empty, versioned bucket in the management account.
+    """Starts a stand-in with the organization's buckets and one more, empty and versioned, in the management account.
 
     moto keeps its data in globals of the process: a start empties them, so one process has one
     stand-in at a time. Raises StandInError when the port is taken.
@@ -65,6 +66,7 @@ def serve(organization: Organization, *, bucket: str, member_role: str, port: in
     s3 = s3_backends[organization.management.id][PARTITION]
     s3.create_bucket(bucket, organization.region_names[0])
     s3.put_bucket_versioning(bucket, "Enabled")
+    make_buckets(organization)
     identities = Identities(organization, member_role)
     faults = Faults(organization.seed)
     try:

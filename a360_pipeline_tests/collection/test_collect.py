@@ -73,8 +73,8 @@ def test_what_is_stored_is_what_was_collected(collect: Collect, store: SnapshotS
 def test_account_wide_facts_are_in_the_global_snapshot_alone(collect: Collect) -> None:
     found = collect()
     assert set(found) == {"Global", "us-east-1", "eu-central-2"}
-    assert set(statuses(found["Global"])) == {"account", "cost", "service"}
-    assert set(statuses(found["us-east-1"])) == {"kms", "inventory"}
+    assert set(statuses(found["Global"])) == {"account", "cost", "service", "service_resources"}
+    assert set(statuses(found["us-east-1"])) == {"kms", "inventory", "service_resources"}
     assert "cost" not in found["us-east-1"].snapshot.content
     assert "contact_info" not in found["us-east-1"].snapshot.content["account"]
 
@@ -82,8 +82,9 @@ def test_account_wide_facts_are_in_the_global_snapshot_alone(collect: Collect) -
 def test_a_past_day_gets_what_aws_still_knows_and_no_relabelled_now(collect: Collect) -> None:
     """S23."""
     found = collect(run_date=TODAY - dt.timedelta(days=3))
-    assert statuses(found["Global"]) == {"account": "failed", "cost": "ok", "service": "ok"}
-    assert statuses(found["us-east-1"]) == {"kms": "failed", "inventory": "failed"}
+    now_only = {"service_resources": "failed"}
+    assert statuses(found["Global"]) == {"account": "failed", "cost": "ok", "service": "ok", **now_only}
+    assert statuses(found["us-east-1"]) == {"kms": "failed", "inventory": "failed", **now_only}
     assert "snapshot-only" in str(found["us-east-1"].snapshot.coverage["kms"].message)
     assert "security" not in found["us-east-1"].snapshot.content
     assert found["Global"].snapshot.content["cost"]["period"]["end"] == str(TODAY - dt.timedelta(days=3))
@@ -110,7 +111,7 @@ def test_a_denied_listing_is_denied_and_its_neighbor_is_not(
     collect: Collect, stand_in: StandIn, accounts: list[Account]
 ) -> None:
     stand_in.faults.set(denied={accounts[0].id: ["kms:ListKeys"]})
-    assert statuses(collect()["us-east-1"]) == {"kms": "denied", "inventory": "ok"}
+    assert statuses(collect()["us-east-1"]) == {"kms": "denied", "inventory": "ok", "service_resources": "ok"}
 
 
 def test_our_own_bug_is_a_failed_section_not_a_failed_run(collect: Collect, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,7 +120,7 @@ def test_our_own_bug_is_a_failed_section_not_a_failed_run(collect: Collect, monk
 
     monkeypatch.setitem(SECTIONS, "kms", replace(SECTIONS["kms"], collect=stumble))
     found = collect()["us-east-1"]
-    assert statuses(found) == {"kms": "failed", "inventory": "ok"}
+    assert statuses(found) == {"kms": "failed", "inventory": "ok", "service_resources": "ok"}
     assert found.snapshot.coverage["kms"].message == "bug: KeyError: 'Arn'"
 
 

@@ -226,6 +226,7 @@ def test_an_account_whose_role_is_denied_is_left_failed_and_the_others_are_compl
         ("account", "denied"),
         ("kms", "denied"),
         ("inventory", "denied"),
+        ("service_resources", "denied"),
         ("cost", "ok"),
         ("service", "ok"),
     }
