@@ -227,6 +227,7 @@ def test_an_account_whose_role_is_denied_is_left_failed_and_the_others_are_compl
         ("kms", "denied"),
         ("inventory", "denied"),
         ("service_resources", "denied"),
+        ("config_inventory", "denied"),
         ("cost", "ok"),
         ("service", "ok"),
     }
