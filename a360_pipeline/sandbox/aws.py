@@ -26,6 +26,7 @@ from a360_pipeline.sandbox.identity import PARTITION, Identities
 from a360_pipeline.sandbox.organization import Organization
 from a360_pipeline.sandbox.postgres import SandboxError
 from a360_pipeline.sandbox.services.rds_data import DataApi
+from a360_pipeline.sandbox.services.s3 import make_buckets
 
 
 class StandInError(Exception):
@@ -60,7 +61,7 @@ class StandIn:
 def serve(
     organization: Organization, *, bucket: str, member_role: str, port: int = 0, database_url: str | None = None
 ) -> StandIn:
-    """Starts a stand-in with an empty, versioned bucket in the management account.
+    """Starts a stand-in with the organization's buckets and one more, empty and versioned, in the management account.
 
     Its RDS Data API speaks with the PostgreSQL server of `database_url`, in whichever database a call names.
 
@@ -75,6 +76,7 @@ def serve(
     s3 = s3_backends[organization.management.id][PARTITION]
     s3.create_bucket(bucket, organization.region_names[0])
     s3.put_bucket_versioning(bucket, "Enabled")
+    make_buckets(organization)
     identities = Identities(organization, member_role)
     faults = Faults(organization.seed)
     data_api = DataApi(organization, database_url)

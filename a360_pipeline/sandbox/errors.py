@@ -31,8 +31,15 @@ DENIED_BY_PROTOCOL = {
 }
 THROTTLED = {
     "account": ("TooManyRequestsException", 429),
+    "autoscaling": ("Throttling", 400),
     "ce": ("LimitExceededException", 400),
+    "ec2": ("RequestLimitExceeded", 503),
+    "elb": ("Throttling", 400),
+    "elbv2": ("Throttling", 400),
+    "lambda": ("TooManyRequestsException", 429),
     "organizations": ("TooManyRequestsException", 400),
+    "rds": ("Throttling", 400),
+    "s3": ("SlowDown", 503),
 }
 
 

@@ -13,9 +13,12 @@ from types import MappingProxyType
 from typing import Any
 
 from a360_pipeline.coverage import GLOBAL
-from a360_pipeline.sandbox.facts import assembly, costs
-from a360_pipeline.sandbox.facts.chance import draw
+from a360_pipeline.sandbox.facts import assembly, buckets, costs, recorded, resources
+from a360_pipeline.sandbox.facts.buckets import Bucket
+from a360_pipeline.sandbox.facts.chance import chance, draw
+from a360_pipeline.sandbox.facts.listed import Resources
 from a360_pipeline.sandbox.facts.model import Account, Gap, Instance, Key, Region, Sizes
+from a360_pipeline.sandbox.facts.recorded import Recorded
 
 ENABLED = ("ENABLED", "ENABLED_BY_DEFAULT")
 ALWAYS_ENABLED = "us-east-1"
@@ -101,6 +104,45 @@ class Organization:
     def rows_of(self, kind: str, account_id: str, region: str, instance_id: str) -> tuple[Any, ...]:
         """The `applications` or `patches` of one instance."""
         return self._by_instance[kind].get((account_id, region, instance_id), ())
+
+    def resources(self, account_id: str, region: str) -> Resources:
+        """What the account runs in the region, as the services list it: nothing where it is not enabled."""
+        machines = self.region(account_id, region)
+        if machines is NOTHING:
+            return Resources()
+        known = tuple((m.instance_id, m.platform_type) for m in machines.instances if m.instance_id.startswith("i-"))
+        full = (account_id, region) == (self.management.id, self.management.regions[0].name)
+        count = self._others(full, account_id, region)
+        return resources.resources_at(resources.Place(self.seed, account_id, region, count, self.settled), known)
+
+    def buckets(self, account_id: str) -> tuple[Bucket, ...]:
+        """The account's S3 buckets by name, in all the regions that it has enabled."""
+        regions = tuple(region.name for region in self.by_id[account_id].regions)
+        count = self._others(account_id == self.management.id, account_id, "buckets")
+        return buckets.buckets(self.seed, account_id, regions, count, self.settled)
+
+    def recorded(self, account_id: str, region: str) -> tuple[Recorded, ...]:
+        """What AWS Config records of the account in the region."""
+        place = (account_id, region)
+        if place not in self._recorded:
+            here, is_home = self.resources(*place), region == self.region_names[0]
+            self._recorded[place] = recorded.recorded(
+                *place, here, self.buckets(account_id), self.settled, is_home=is_home
+            )
+        return self._recorded[place]
+
+    @cached_property
+    def _recorded(self) -> dict[tuple[str, str], tuple[Recorded, ...]]:
+        return {}
+
+    def _others(self, full: bool, *names: str) -> int:
+        most = self.sizes.others
+        return most if full else chance(self.seed, *names, "others").randint(max(most // 4, 1), max(most // 2, 1))
+
+    @property
+    def settled(self) -> dt.datetime:
+        """What was made was made by then: an organization of another day says the same of it."""
+        return min(self.now, assembly.SETTLED)
 
     def cost(self, account_id: str, service: str, date: dt.date) -> Decimal:
         """What the account paid for the service on a day, whatever the day; zero for others' accounts."""

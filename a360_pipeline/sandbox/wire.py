@@ -93,8 +93,12 @@ def route(environ: dict[str, Any], signature: Signature | None) -> Call:
         try:
             protocol = determine_request_protocol(model, environ.get("CONTENT_TYPE"))
             body = read_body(environ) if protocol in BODY_PROTOCOLS else b""
-            operation, uri_params = get_service_router(service).match(Request(_with_body(environ, body)))
+            request = Request(_with_body(environ, body))
+            operation, uri_params = get_service_router(service).match(request)
         except (HTTPException, NotImplementedError):
+            continue
+        # Both generations of load balancers are asked by the same name; their versions tell them apart.
+        if protocol in BODY_PROTOCOLS and request.values.get("Version", model.api_version) != model.api_version:
             continue
         return Call(service, protocol, operation, uri_params)
     return guess

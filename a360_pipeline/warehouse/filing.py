@@ -61,8 +61,10 @@ class Filing:
 
     def rows_here(self, table: Table, rows: Iterable[Row]) -> list[Row]:
         """Those of a table's rows that belong under this filing's region."""
+        if not self.is_split:
+            return list(rows)
         if table.scope_of is None:
-            return [] if self.is_split and self.region == GLOBAL and not table.frames else list(rows)
+            return [] if self.region == GLOBAL and not table.frames else list(rows)
         here = Scope.ACCOUNT if self.region == GLOBAL else Scope.REGION
         scope_of = table.scope_of
         return [row for row in rows if (scope_of(row) if isinstance(row, dict) else Scope.REGION) is here]

@@ -12,6 +12,7 @@ import pytest
 
 from a360_pipeline.coverage import Status
 from a360_pipeline.sections import registry
+from a360_pipeline.sections.service_resources import ADDED as ADDED_TO_RESOURCES
 from a360_pipeline.snapshot.wire import Snapshot, facts, read_snapshot
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -258,6 +259,7 @@ def test_every_column_that_a_snapshot_could_fill_is_of_the_contract_or_listed_he
         "security.security_hub[].findings[].summary_service",
         # Ours to add.
         "cost.anomalies_detected",
+        *(f"service_resources[].{column.name}" for column in ADDED_TO_RESOURCES),
         "cost.forecast[].prediction_interval_lower_bound",
         "cost.forecast[].prediction_interval_upper_bound",
         "cost.potential_monthly_savings",

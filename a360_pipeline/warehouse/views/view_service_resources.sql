@@ -35,7 +35,28 @@ SELECT
     c.account_full,
     c.project_product_name,
     r.first_seen,
-    r.last_seen
+    r.last_seen,
+    r.arn,
+    r.subnet_id,
+    r.cidr_block,
+    r.dns_name,
+    r.launch_time,
+    r.platform,
+    r.attached_to,
+    r.encrypted,
+    r.iops,
+    r.throughput,
+    r.engine_version,
+    r.desired_capacity,
+    r.runtime,
+    r.memory_mb,
+    r.ephemeral_storage_mb,
+    r.timeout_seconds,
+    r.code_size_bytes,
+    r.package_type,
+    r.architectures,
+    r.last_modified,
+    r.tags
 FROM service_resources r
 JOIN account_context c ON c.id = r.account_id
 WHERE r.retired_at IS NULL AND c.account_retired_at IS NULL
