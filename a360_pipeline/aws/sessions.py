@@ -18,6 +18,9 @@ from a360_pipeline.settings import Settings
 
 T = TypeVar("T")
 
+TOKENS = ("NextPageToken", "NextToken", "NextMarker", "nextToken")
+"""Members that lead to a listing's next page where botocore knows no paginator; the request takes the same name."""
+
 
 class Meter:
     """Counts what clients call: shared by the clients of one session, read before and after a section."""
@@ -83,7 +86,7 @@ class AccountSession:
         while True:
             page = getattr(client, method)(**parameters, **token)
             yield from page.get(result) or ()
-            name = next((name for name in ("NextPageToken", "NextToken") if page.get(name)), None)
+            name = next((name for name in TOKENS if page.get(name)), None)
             if name is None:
                 return
             token = {name: page[name]}
