@@ -12,6 +12,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
+from a360_pipeline.coverage import GLOBAL
 from a360_pipeline.sandbox.facts import assembly, costs
 from a360_pipeline.sandbox.facts.chance import draw
 from a360_pipeline.sandbox.facts.model import Account, Gap, Instance, Key, Region, Sizes
@@ -55,6 +56,21 @@ class Organization:
     def management(self) -> Account:
         """The account that pays for all and may ask for all."""
         return self.accounts[0]
+
+    @property
+    def settled(self) -> dt.datetime:
+        """What was made was so by then, whatever the day of the sandbox."""
+        return min(self.now, assembly.SETTLED)
+
+    def share(self, account_id: str, region: str, what: str) -> int:
+        """How much of `what` the account has: all that the sizes allow in its first place, some in any other.
+
+        `region` is a region, or `Global` for what belongs to none.
+        """
+        most, first = self.sizes.others, self.accounts[0].id
+        if (account_id, region) in ((first, self.region_names[0]), (first, GLOBAL)):
+            return most
+        return max(1, most // 4 + draw(self.seed, account_id, region, what) % max(1, most // 4))
 
     @cached_property
     def by_id(self) -> Mapping[str, Account]:

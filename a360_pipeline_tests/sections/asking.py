@@ -1,0 +1,85 @@
+"""Asks one section of one account and region of a stand-in, as collecting does, without all the others."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from a360_pipeline.aws.sessions import AccountSession, Sessions
+from a360_pipeline.collection import collect as collecting
+from a360_pipeline.collection.collect import Answer
+from a360_pipeline.coverage import GLOBAL
+from a360_pipeline.sandbox.aws import StandIn, serve
+from a360_pipeline.sandbox.facts.model import Sizes
+from a360_pipeline.sandbox.organization import Organization
+from a360_pipeline.sections.model import Window
+from a360_pipeline.sections.registry import SECTIONS
+from a360_pipeline.settings import Settings
+
+TODAY = dt.datetime.now(dt.UTC).date()
+BUCKET = "a360-snapshots"
+ROLE = "a360-member"
+LARGE = Sizes(keys=8, instances=2, applications=1, patches=1, others=120)
+
+
+@dataclass(frozen=True)
+class Asking:
+    """A stand-in, and the product's sessions with it, which try a call once."""
+
+    stand_in: StandIn
+    sessions: Sessions
+
+    @property
+    def organization(self) -> Organization:
+        return self.stand_in.organization
+
+    @property
+    def first(self) -> str:
+        """The account that has as much as the sizes allow."""
+        return self.organization.accounts[0].id
+
+    def session(self, account_id: str, region: str = GLOBAL) -> AccountSession:
+        return self.sessions.account(account_id, None if region == GLOBAL else region)
+
+    def answer(
+        self, name: str, account_id: str | None = None, region: str = "us-east-1", aws: AccountSession | None = None
+    ) -> Answer:
+        """What the section yields, and its coverage."""
+        section = SECTIONS[name]
+        aws = aws or self.session(account_id or self.first, region)
+        collect: Callable[..., Any] | None = section.collect
+        assert collect is not None
+        window = Window.daily(TODAY)
+        return collecting._attempt(section, aws, window, TODAY, partial(collect, aws, window))
+
+    def rows(self, name: str, account_id: str | None = None, region: str = "us-east-1") -> list[Any]:
+        """The payload of a section that misses nothing."""
+        answer = self.answer(name, account_id, region)
+        assert not answer.coverage.status.is_gap, answer.coverage.message
+        rows: list[Any] = answer.payload
+        return rows
+
+    def deny(self, *actions: str) -> None:
+        """Denies actions in the first account."""
+        self.stand_in.faults.set(denied={self.first: list(actions)})
+
+
+@contextmanager
+def asking(sizes: Sizes = LARGE, regions: tuple[str, ...] = ("us-east-1", "eu-central-2")) -> Iterator[Asking]:
+    """Two accounts of a stand-in that is there as long as the context."""
+    organization = Organization.seeded(accounts=2, regions=regions, sizes=sizes)
+    with serve(organization, bucket=BUCKET, member_role=ROLE) as stand_in:
+        settings = Settings.model_validate(
+            {
+                "endpoint_url": stand_in.endpoint_url,
+                "access_key_id": stand_in.access_key_id,
+                "secret_access_key": stand_in.secret_access_key,
+                "external_id": stand_in.external_id,
+                "max_attempts": 1,
+            }
+        )
+        yield Asking(stand_in, Sessions(settings))
