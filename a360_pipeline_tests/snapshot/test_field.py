@@ -257,6 +257,13 @@ def test_every_column_that_a_snapshot_could_fill_is_of_the_contract_or_listed_he
         "cost.forecast[].prediction_interval_upper_bound",
         "cost.potential_monthly_savings",
         "cost.saving_opportunities_count",
+        *(f"resilience_hub[].{name}" for name in ("cost_currency", "cost_frequency", "drift_status")),
+        *(f"resilience_hub[].{name}" for name in ("assessment_schedule", "policy_arn", "policy_name", "policy_tier")),
+        *(
+            f"resilience_hub[].{disruption}_{objective}"
+            for disruption in ("software", "hardware", "az", "region")
+            for objective in ("rpo", "rto")
+        ),
         "security.certificate_manager[].extended_key_usages",
         "security.guard_duty[].detector_id",
         # Free-form JSON.
