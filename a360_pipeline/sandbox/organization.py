@@ -62,11 +62,6 @@ class Organization:
         """The account that pays for all and may ask for all."""
         return self.accounts[0]
 
-    @property
-    def settled(self) -> dt.datetime:
-        """What was made was so by then, whatever the day of the sandbox."""
-        return min(self.now, assembly.SETTLED)
-
     def share(self, account_id: str, region: str, what: str) -> int:
         """How much of `what` the account has: all that the sizes allow in its first place, some in any other.
 

@@ -125,7 +125,7 @@ def parameters(call: Call, operation: OperationModel, environ: dict[str, Any]) -
             "url_params": call.uri_params,
         }
     )
-    params = {name: value for name, value in params.items() if value is not None}
+    params = {name: value for name, value in params.items() if not _is_absent(shape, name, value)}
     if call.protocol in BODY_PROTOCOLS:
         given = {name.split(".")[0] for name in request.values} - {"Action", "Version"}
         problems += [f"Unknown parameter: {name}." for name in sorted(given - set(shape.members))]
@@ -134,6 +134,12 @@ def parameters(call: Call, operation: OperationModel, environ: dict[str, Any]) -
     if problems:
         raise invalid(call.service, f"{len(problems)} validation error(s) detected: {' '.join(problems)}")
     return params
+
+
+def _is_absent(shape: Any, name: str, value: Any) -> bool:
+    """Whether nobody gave the parameter: the parser takes a list that is not in a query string for an empty one."""
+    location = shape.members[name].serialization.get("location") if name in shape.members else None
+    return value is None or (location == "querystring" and value == [])
 
 
 def answer(call: Call, operation: OperationModel, result: Mapping[str, Any]) -> Response:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from a360_pipeline.aws.sessions import AccountSession, Sessions
-from a360_pipeline.collection import collect as collecting
-from a360_pipeline.collection.collect import Answer
+from a360_pipeline.collection.answers import Answer, Day, ask, of_one
+from a360_pipeline.collection.shelf import Folder
+from a360_pipeline.collection.spending import Purse
 from a360_pipeline.coverage import GLOBAL
 from a360_pipeline.sandbox.aws import StandIn, serve
 from a360_pipeline.sandbox.facts.model import Sizes
@@ -23,6 +27,8 @@ from a360_pipeline.settings import Settings
 TODAY = dt.datetime.now(dt.UTC).date()
 BUCKET = "a360-snapshots"
 ROLE = "a360-member"
+NO_NOTES = Folder(Path(os.devnull))
+"""Nothing is kept of what is asked here, and nothing may be spent."""
 LARGE = Sizes(keys=8, instances=2, applications=1, patches=1, others=120)
 
 
@@ -56,7 +62,8 @@ class Asking:
             collect = section.collect_account or section.collect
         assert collect is not None
         window = Window.daily(TODAY)
-        return collecting._attempt(section, aws, window, TODAY, partial(collect, aws, window))
+        day = Day(self.sessions, window, TODAY, Purse(NO_NOTES, TODAY, Decimal(0)))
+        return of_one(section, ask(day, section, aws, partial(collect, aws, window)))
 
     def rows(self, name: str, account_id: str | None = None, region: str = "us-east-1") -> list[Any]:
         """The payload of a section that misses nothing."""

@@ -20,6 +20,7 @@ from a360_pipeline.snapshot.store import SnapshotStore
 from a360_pipeline.warehouse import batch
 from a360_pipeline.warehouse.connection import WarehouseUnavailable
 from a360_pipeline.warehouse.load import LoadResult, load
+from a360_pipeline_tests.sections.test_declarations import TABLES_OF_OURS
 from a360_pipeline_tests.warehouse.contents import contents
 
 ACCOUNT = "856763896160"
@@ -96,6 +97,7 @@ def test_every_entity_of_the_fields_snapshots_is_there_once(
     result = run()
     assert (len(result.loaded), result.quarantined, result.rejected, result.unmoved) == (4, {}, 0, [])
     counts = {table.name: one(connection, f"SELECT count(*) FROM {table.name}") for table in TABLES}
+    assert {name: counts.pop(name) for name in TABLES_OF_OURS} == dict.fromkeys(TABLES_OF_OURS, 0)
     assert counts == {
         "accounts": 6,
         "products": 2,

@@ -17,7 +17,12 @@ SELECT
     c.account_full,
     c.project_product_name,
     s.first_seen,
-    s.last_seen
+    s.last_seen,
+    s.service_key,
+    s.attribute_map,
+    s.metric_references,
+    s.attribute_maps,
+    s.service_groups
 FROM application_signals s
 JOIN account_context c ON c.id = s.account_id
 WHERE s.retired_at IS NULL AND c.account_retired_at IS NULL

@@ -26,7 +26,22 @@ SELECT
     c.account_full,
     c.project_product_name,
     h.first_seen,
-    h.last_seen
+    h.last_seen,
+    h.cost_currency,
+    h.cost_frequency,
+    h.drift_status,
+    h.assessment_schedule,
+    h.policy_arn,
+    h.policy_name,
+    h.policy_tier,
+    h.software_rpo,
+    h.software_rto,
+    h.hardware_rpo,
+    h.hardware_rto,
+    h.az_rpo,
+    h.az_rto,
+    h.region_rpo,
+    h.region_rto
 FROM resilience_hub_apps h
 JOIN account_context c ON c.id = h.account_id
 WHERE h.retired_at IS NULL AND c.account_retired_at IS NULL
