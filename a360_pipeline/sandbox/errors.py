@@ -17,7 +17,13 @@ class AwsError(Exception):
         self.status = status
 
 
-INVALID_INPUT = {"organizations": "InvalidInputException", "sts": "ValidationError", "s3": "InvalidArgument"}
+INVALID_INPUT = {
+    "guardduty": "BadRequestException",
+    "organizations": "InvalidInputException",
+    "s3": "InvalidArgument",
+    "securityhub": "InvalidInputException",
+    "sts": "ValidationError",
+}
 DENIED_BY_PROTOCOL = {
     "query": ("AccessDenied", 403),
     "rest-xml": ("AccessDenied", 403),
@@ -27,7 +33,10 @@ DENIED_BY_PROTOCOL = {
 THROTTLED = {
     "account": ("TooManyRequestsException", 429),
     "ce": ("LimitExceededException", 400),
+    "guardduty": ("TooManyRequestsException", 429),
+    "inspector2": ("ThrottlingException", 429),
     "organizations": ("TooManyRequestsException", 400),
+    "securityhub": ("LimitExceededException", 429),
 }
 
 
