@@ -18,9 +18,11 @@ class AwsError(Exception):
 
 
 INVALID_INPUT = {
+    "guardduty": "BadRequestException",
     "organizations": "InvalidInputException",
-    "sts": "ValidationError",
     "s3": "InvalidArgument",
+    "securityhub": "InvalidInputException",
+    "sts": "ValidationError",
     "wafv2": "WAFInvalidParameterException",
 }
 DENIED_BY_PROTOCOL = {
@@ -36,10 +38,13 @@ THROTTLED = {
     "ec2": ("RequestLimitExceeded", 503),
     "elb": ("Throttling", 400),
     "elbv2": ("Throttling", 400),
+    "guardduty": ("TooManyRequestsException", 429),
+    "inspector2": ("ThrottlingException", 429),
     "lambda": ("TooManyRequestsException", 429),
     "organizations": ("TooManyRequestsException", 400),
     "rds": ("Throttling", 400),
     "s3": ("SlowDown", 503),
+    "securityhub": ("LimitExceededException", 429),
 }
 
 

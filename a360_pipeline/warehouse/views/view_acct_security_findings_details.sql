@@ -33,7 +33,12 @@ SELECT
     c.account_full,
     c.project_product_name,
     f.first_seen,
-    f.last_seen
+    f.last_seen,
+    f.first_observed_at,
+    f.last_observed_at,
+    f.security_control_id,
+    f.recommendation_url,
+    f.resources
 FROM findings f
 JOIN security s ON s.id = f.security_id
 JOIN account_context c ON c.id = s.account_id

@@ -23,7 +23,14 @@ SELECT
     c.project_product_name,
     f.finding_id,
     f.first_seen,
-    f.last_seen
+    f.last_seen,
+    f.severity_label,
+    f.archived,
+    f.resource_type,
+    f.event_count,
+    f.event_first_seen,
+    f.event_last_seen,
+    f.arn
 FROM guard_duty_findings f
 JOIN account_context c ON c.id = f.account_id
 WHERE f.retired_at IS NULL AND c.account_retired_at IS NULL

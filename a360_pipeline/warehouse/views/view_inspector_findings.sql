@@ -22,7 +22,16 @@ SELECT
     c.project_product_name,
     f.last_observed_at,
     f.first_seen,
-    f.last_seen
+    f.last_seen,
+    f.finding_updated_at,
+    f.vulnerability_id,
+    f.resource_type,
+    f.resource_id,
+    f.inspector_score,
+    f.epss_score,
+    f.fix_available,
+    f.exploit_available,
+    f.remediation
 FROM inspector_findings f
 JOIN account_context c ON c.id = f.account_id
 WHERE f.retired_at IS NULL AND c.account_retired_at IS NULL
