@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
@@ -28,6 +29,14 @@ class Profile(StrEnum):
 
 class SettingsError(ValueError):
     """A setting is wrong. The message names each one, its value (never a secret) and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What sections may read of the settings: what to ask AWS for beyond the usual."""
+
+    forecast_accounts: int = 0
+    seller_product_codes: tuple[str, ...] = ()
 
 
 class Settings(BaseSettings):
@@ -61,6 +70,12 @@ class Settings(BaseSettings):
     max_attempts: int = Field(10, ge=1, le=50, description="Attempts of one AWS call, the first included.")
     collect_threads: int = Field(12, ge=1, le=200, description="Account-regions collected at once.")
     accounts_per_run: int = Field(50, ge=1, le=1000, description="Accounts of one collecting run.")
+    forecast_accounts: int = Field(
+        0, ge=0, le=1000, description="Accounts, those that cost most, to forecast one by one; each is a paid request."
+    )
+    seller_product_codes: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Product codes, comma-separated, of what the hub's account sells on AWS Marketplace."
+    )
     accepted_gaps: Path | None = Field(None, description="TOML file of the gaps that are accepted.")
 
     partition_days: int = Field(
@@ -73,7 +88,7 @@ class Settings(BaseSettings):
     )
     load_run_files: int = Field(2000, ge=1, le=10_000, description="Most snapshots in one load run.")
 
-    @field_validator("regions", mode="before")
+    @field_validator("regions", "seller_product_codes", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -100,6 +115,10 @@ class Settings(BaseSettings):
         if any(a.startswith(b) for i, a in enumerate(prefixes) for j, b in enumerate(prefixes) if i != j):
             raise ValueError("data_prefix, loaded_prefix and quarantine_prefix must not contain one another")
         return self
+
+    @property
+    def choices(self) -> Choices:
+        return Choices(self.forecast_accounts, self.seller_product_codes)
 
     @property
     def sandbox_directory(self) -> Path:

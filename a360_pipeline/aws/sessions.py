@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -14,9 +14,16 @@ from botocore.credentials import CredentialProvider, CredentialResolver, Deferre
 
 from a360_pipeline.aws.errors import AWS_ERRORS, THROTTLING, explain
 from a360_pipeline.coverage import Effort, Unavailable
-from a360_pipeline.settings import Settings
+from a360_pipeline.settings import Choices, Settings
 
 T = TypeVar("T")
+
+ONE_REGION: Mapping[str, str] = dict.fromkeys(
+    ("cost-optimization-hub", "license-manager", "marketplace-entitlement"), "us-east-1"
+)
+"""Services that the `aws` partition answers for in one region: AWS Marketplace grants its licenses there."""
+TOKENS = ("NextPageToken", "NextToken", "nextToken")
+"""Members that lead to a listing's next page where botocore knows no paginator; the request takes the same name."""
 
 
 class Meter:
@@ -56,6 +63,7 @@ class AccountSession:
         self._sessions = sessions
         self.account_id = account_id
         self.region = region
+        self.choices: Choices = sessions.choices
         self.meter = Meter()
         self.failed_parts: list[str] = []
         self._clients: dict[str, Any] = {}
@@ -83,7 +91,7 @@ class AccountSession:
         while True:
             page = getattr(client, method)(**parameters, **token)
             yield from page.get(result) or ()
-            name = next((name for name in ("NextPageToken", "NextToken") if page.get(name)), None)
+            name = next((name for name in TOKENS if page.get(name)), None)
             if name is None:
                 return
             token = {name: page[name]}
@@ -137,6 +145,10 @@ class Sessions:
         )
         self._members: dict[str, Any] = {}
 
+    @property
+    def choices(self) -> Choices:
+        return self._settings.choices
+
     def hub(self) -> AccountSession:
         """The account this runs in: the organization's management account or its delegate."""
         return AccountSession(self, None, self._settings.home_region)
@@ -149,11 +161,20 @@ class Sessions:
         with self._lock:  # botocore sessions are not thread-safe; their clients are.
             session = self._hub if account_id is None else self._member(account_id)
             client = session.create_client(
-                service, region_name=region, endpoint_url=self._settings.endpoint_url, config=self._config
+                service,
+                region_name=self._region_of(service, region),
+                endpoint_url=self._settings.endpoint_url,
+                config=self._config,
             )
         if meter is not None:
             meter.watch(client, self._paid)
         return client
+
+    def _region_of(self, service: str, region: str) -> str:
+        lives_in = ONE_REGION.get(service)
+        if lives_in is None or self._hub.get_partition_for_region(region) != "aws":
+            return region
+        return lives_in
 
     def _member(self, account_id: str) -> Any:
         if account_id not in self._members:

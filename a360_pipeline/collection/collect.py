@@ -30,6 +30,7 @@ class Answer:
 
     payload: Payload | None
     coverage: SectionCoverage
+    failed_parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +57,7 @@ def collect_accounts(
     What fails is in the coverage of the snapshot, not an exception; a snapshot that cannot be stored
     says so in `error`. `today` decides what can still be known: see History.
     """
-    window = Window.daily(run_date)
+    window = replace(Window.daily(run_date), is_now=run_date == today)
     asked_once = _ask_organization(sessions.hub(), window, accounts, today)
     tasks: list[Callable[[], Snapshot]] = []
     for account in accounts:
@@ -102,7 +103,8 @@ def _by_account(section: Section, whole: Answer, accounts: Sequence[Account]) ->
         payload = None if whole.payload is None else whole.payload.get(account.id)
         coverage = replace(whole.coverage, effort=effort)
         if whole.payload is not None:
-            coverage = _judge(section, payload, [], effort)
+            # A part that failed for the organization failed for each of its accounts.
+            coverage = _judge(section, payload, whole.failed_parts, effort)
         yield account.id, Answer(payload, coverage)
         effort = Effort()
 
@@ -121,7 +123,7 @@ def _attempt(section: Section, aws: AccountSession, window: Window, today: dt.da
     try:
         payload = ask()
         if section.scope is Scope.ORGANIZATION:
-            return Answer(payload, SectionCoverage(Status.OK, effort=effort()))
+            return Answer(payload, SectionCoverage(Status.OK, effort=effort()), tuple(aws.failed_parts))
         return Answer(payload, _judge(section, payload, aws.failed_parts, effort()))
     except Unavailable as error:
         return Answer(None, SectionCoverage(error.status, message=str(error), effort=effort()))
@@ -188,7 +190,7 @@ def _snapshot(account: Account, region: str, window: Window, answers: Mapping[st
         if answer.payload is not None:
             _place(content, SECTIONS[name].wire.split("."), answer.payload)
     return Snapshot(
-        key=SnapshotKey(account.id, region, window.run_date),
+        key=SnapshotKey(account.id, region, window.run_date, window.interval),
         content=content,
         coverage={name: answer.coverage for name, answer in answers.items()},
         is_ours=True,
