@@ -138,8 +138,29 @@ def test_the_effort_of_an_organizations_question_is_counted_once(
     found = collect_accounts(
         sessions, store, accounts, run_date=TODAY, today=TODAY, regions=settings.regions, threads=4
     )
-    paid = [covered.effort.paid_calls for each in found for covered in each.snapshot.coverage.values()]
-    assert sum(paid) == 2
+    paid = [
+        (each.snapshot.key.account, name)
+        for each in found
+        for name, covered in each.snapshot.coverage.items()
+        if covered.effort.paid_calls
+    ]
+    assert [account for account, _ in paid] == [accounts[0].id] * len(paid)
+    assert ("cost" in dict(map(reversed, paid))) and len(paid) < len(SECTIONS)
+
+
+def test_a_part_that_fails_for_the_organization_makes_the_section_of_each_account_partial(
+    sessions: Sessions, store: SnapshotStore, settings: Settings, accounts: list[Account], stand_in: StandIn
+) -> None:
+    """S4: a failed part of a question that is asked once is not lost."""
+    stand_in.faults.set(denied={stand_in.organization.management.id: ["ce:GetAnomalies"]})
+    found = collect_accounts(
+        sessions, store, accounts, run_date=TODAY, today=TODAY, regions=settings.regions, threads=4
+    )
+    told = [each.snapshot for each in found if each.snapshot.key.region == "Global"]
+    assert {snapshot.coverage["cost"].status for snapshot in told} == {Status.PARTIAL}
+    assert {snapshot.coverage["service"].status for snapshot in told} == {Status.OK}
+    assert all("cost anomalies: " in str(snapshot.coverage["cost"].message) for snapshot in told)
+    assert {snapshot.content["cost"]["anomalies_detected"] for snapshot in told} == {None}
 
 
 def test_snapshots_are_encrypted_with_the_key_of_the_settings(collect: Collect, store: SnapshotStore) -> None:
