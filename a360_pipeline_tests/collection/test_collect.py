@@ -73,7 +73,7 @@ def test_what_is_stored_is_what_was_collected(collect: Collect, store: SnapshotS
 def test_account_wide_facts_are_in_the_global_snapshot_alone(collect: Collect) -> None:
     found = collect()
     assert set(found) == {"Global", "us-east-1", "eu-central-2"}
-    assert set(statuses(found["Global"])) == {"account", "cost", "service"}
+    assert set(statuses(found["Global"])) == {"account", "cost", "service", "ri_sp_savings"}
     assert set(statuses(found["us-east-1"])) == {"kms", "inventory"}
     assert "cost" not in found["us-east-1"].snapshot.content
     assert "contact_info" not in found["us-east-1"].snapshot.content["account"]
@@ -82,7 +82,7 @@ def test_account_wide_facts_are_in_the_global_snapshot_alone(collect: Collect) -
 def test_a_past_day_gets_what_aws_still_knows_and_no_relabelled_now(collect: Collect) -> None:
     """S23."""
     found = collect(run_date=TODAY - dt.timedelta(days=3))
-    assert statuses(found["Global"]) == {"account": "failed", "cost": "ok", "service": "ok"}
+    assert statuses(found["Global"]) == {"account": "failed", "cost": "ok", "service": "ok", "ri_sp_savings": "ok"}
     assert statuses(found["us-east-1"]) == {"kms": "failed", "inventory": "failed"}
     assert "snapshot-only" in str(found["us-east-1"].snapshot.coverage["kms"].message)
     assert "security" not in found["us-east-1"].snapshot.content

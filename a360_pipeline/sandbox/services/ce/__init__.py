@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from a360_pipeline.sandbox.services.ce import anomalies, forecast, truth, usage
+from a360_pipeline.sandbox.services.ce import anomalies, commitments, forecast, truth, usage
 
-ANSWERS = {**usage.ANSWERS, **forecast.ANSWERS, **anomalies.ANSWERS}
+ANSWERS = {**usage.ANSWERS, **forecast.ANSWERS, **anomalies.ANSWERS, **commitments.ANSWERS}
 
-TRUTH = truth.TRUTH
+TRUTH = {**truth.TRUTH, **commitments.TRUTH}
