@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
+
+import pytest
 
 from a360_pipeline.aws.accounts import Account
 from a360_pipeline.aws.sessions import AccountSession, Sessions
 from a360_pipeline.sandbox.aws import StandIn, serve
+from a360_pipeline.sandbox.identity import Caller
 from a360_pipeline.sandbox.organization import Organization
+from a360_pipeline.sandbox.services.served import ANSWERS, Answer
 from a360_pipeline.sections.model import AccountRows, Window
 from a360_pipeline.sections.registry import SECTIONS, is_paid
 from a360_pipeline.settings import load_settings
+
+TOKENS = {"NextPageToken", "NextToken", "nextToken"}
 
 
 @contextmanager
@@ -40,15 +46,42 @@ def ask(name: str, hub: AccountSession, window: Window, accounts: Sequence[Accou
     return collect_all(hub, window, accounts)
 
 
-def watch(hub: AccountSession, service: str) -> tuple[Counter[str], list[dict[str, Any]]]:
-    """Counts the questions put to a service by operation, pages of an answer apart, and keeps what was asked."""
-    asked: Counter[str] = Counter()
-    parameters: list[dict[str, Any]] = []
+class Asked:
+    """The questions that the sandbox was asked, pages of an answer apart."""
 
-    def note(params: dict[str, Any], model: Any, **_: Any) -> None:
-        if not {"NextPageToken", "NextToken"} & set(params):
-            asked[model.name] += 1
-            parameters.append(params)
+    def __init__(self) -> None:
+        self._questions: list[tuple[str, str, dict[str, Any]]] = []
 
-    hub.client(service).meta.events.register(f"provide-client-params.{service}.*", note)
-    return asked, parameters
+    def note(self, service: str, operation: str, parameters: Mapping[str, Any]) -> None:
+        if not TOKENS & set(parameters):
+            self._questions.append((service, operation, dict(parameters)))
+
+    def clear(self) -> None:
+        self._questions.clear()
+
+    def counts(self, service: str) -> Counter[str]:
+        """How often each operation of a service was asked."""
+        return Counter(operation for asked, operation, _ in self._questions if asked == service)
+
+    def parameters(self, service: str) -> list[dict[str, Any]]:
+        """What a service was asked, in order."""
+        return [parameters for asked, _, parameters in self._questions if asked == service]
+
+
+def watch(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """Notes what every stand-in that is started from now on is asked."""
+    asked = Asked()
+    for (service, operation), answer in list(ANSWERS.items()):
+
+        def noted(
+            organization: Organization,
+            caller: Caller,
+            params: Mapping[str, Any],
+            what: tuple[str, str] = (service, operation),
+            answer: Answer = answer,
+        ) -> dict[str, Any]:
+            asked.note(*what, params)
+            return answer(organization, caller, params)
+
+        monkeypatch.setitem(ANSWERS, (service, operation), noted)  # type: ignore[arg-type]
+    return asked

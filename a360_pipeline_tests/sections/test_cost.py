@@ -31,7 +31,7 @@ from a360_pipeline.snapshot.key import SnapshotKey
 from a360_pipeline.snapshot.store import SnapshotStore
 from a360_pipeline.snapshot.wire import Snapshot, write_snapshot
 from a360_pipeline.warehouse.load import load
-from a360_pipeline_tests.sections.organizations import accounts_of, ask, sessions_in, sessions_of, watch
+from a360_pipeline_tests.sections.organizations import Asked, accounts_of, ask, sessions_in, sessions_of, watch
 
 NOW = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
 TODAY = NOW.date()
@@ -44,6 +44,12 @@ MOST_REQUESTS = 12
 def small_organization() -> Organization:
     """With many anomalies."""
     return Organization.seeded(sizes=Sizes(4, 2, 3, 3, others=120), now=NOW)
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """What the stand-in of a test is asked."""
+    return watch(monkeypatch)
 
 
 @pytest.fixture
@@ -81,36 +87,35 @@ def refuse(code: str, message: str = "no") -> Callable[..., dict[str, Any]]:
 
 
 @pytest.mark.parametrize("regions", [("us-east-1",), ("us-east-1", "eu-central-2")], ids=len)
-def test_the_questions_of_a_day_are_as_many_for_one_account_as_for_forty(regions: tuple[str, ...]) -> None:
+def test_a_day_has_as_many_questions_for_one_account_as_for_forty(asked: Asked, regions: tuple[str, ...]) -> None:
     """S28."""
     counts = []
     for number in (1, 10, 40):
         organization = Organization.seeded(accounts=number, regions=regions, sizes=Sizes(0, 0, 0, 0, 4), now=NOW)
         with sessions_of(organization) as sessions:
             hub = sessions.hub()
-            asked, _ = watch(hub, "ce")
+            asked.clear()
             for section in SECTIONS.values():
                 if section.scope is Scope.ORGANIZATION and section.is_collected:
                     payload = ask(section.name, hub, Window.daily(TODAY), accounts_of(organization))
                     assert set(payload) == set(organization.by_id)
             assert hub.failed_parts == []
-            counts.append(asked)
+            counts.append(asked.counts("ce"))
     assert counts[0] == counts[1] == counts[2]
     assert counts[0].total() <= MOST_REQUESTS
     assert counts[0]["GetCostForecast"] == 1
 
 
 def test_accounts_are_forecast_one_by_one_only_as_many_as_the_settings_say(
-    stand_in: StandIn, organization: Organization
+    asked: Asked, stand_in: StandIn, organization: Organization
 ) -> None:
     """S28: each is a request of its own, so nobody gets more of them than they asked for."""
     hub = sessions_in(stand_in, forecast_accounts=2).hub()
-    asked, _ = watch(hub, "ce")
     reports = ask("cost", hub, Window.daily(TODAY), accounts_of(organization))
     costliest = sorted(organization.by_id, key=lambda each: -cost(organization, each, YESTERDAY))[:2]
     payer = organization.management.id
     assert {each for each, report in reports.items() if report["forecast"]} == {payer, *costliest}
-    assert asked["GetCostForecast"] == len({payer, *costliest})
+    assert asked.counts("ce")["GetCostForecast"] == len({payer, *costliest})
     first = next(each for each in costliest if each != payer)
     rest_of_month = cost(organization, first, *days(TODAY, dt.date(2026, 12, 1)))
     assert reports[first]["forecast"][0]["amount"] == rest_of_month
@@ -130,13 +135,12 @@ def test_the_report_is_of_yesterday_against_the_day_before(hub_sessions: Session
 
 
 def test_every_service_of_every_account_is_told_from_the_same_question(
-    hub_sessions: Sessions, organization: Organization
+    asked: Asked, hub_sessions: Sessions, organization: Organization
 ) -> None:
     hub = hub_sessions.hub()
-    asked, _ = watch(hub, "ce")
     ask("cost", hub, Window.daily(TODAY), accounts_of(organization))
     found = ask("service", hub, Window.daily(TODAY), accounts_of(organization))
-    assert asked["GetCostAndUsage"] == 1
+    assert asked.counts("ce")["GetCostAndUsage"] == 1
     for account_id, rows in found.items():
         true = {each: organization.cost(account_id, each, YESTERDAY) for each in SERVICES}
         assert {row["service"]: row["cost"] for row in rows} == {name: each for name, each in true.items() if each}
@@ -152,14 +156,13 @@ def test_every_service_of_every_account_is_told_from_the_same_question(
     ids=lambda each: each.interval if isinstance(each, Window) else each,
 )
 def test_weeks_and_years_are_summed_from_what_cost_explorer_knows(
-    hub_sessions: Sessions, organization: Organization, window: Window, granularity: str
+    asked: Asked, hub_sessions: Sessions, organization: Organization, window: Window, granularity: str
 ) -> None:
     """S22: WEEKLY and YEARLY are no granularities of its, and its end dates are exclusive."""
     hub = hub_sessions.hub()
-    _, asked = watch(hub, "ce")
     accounts = accounts_of(organization)
     reports, services = (ask(name, hub, window, accounts) for name in ("cost", "service"))
-    usage = next(each for each in asked if "Granularity" in each and "GroupBy" in each)
+    usage = next(each for each in asked.parameters("ce") if "Granularity" in each and "GroupBy" in each)
     assert (usage["Granularity"], usage["TimePeriod"]["End"]) == (granularity, str(window.end))
     account_id = organization.accounts[1].id
     report = reports[account_id]
@@ -345,15 +348,14 @@ def test_an_account_that_is_not_enrolled_has_unknown_savings_and_one_without_any
 
 
 def test_a_past_days_report_says_nothing_that_is_known_only_of_now(
-    hub_sessions: Sessions, organization: Organization
+    asked: Asked, hub_sessions: Sessions, organization: Organization
 ) -> None:
     hub = hub_sessions.hub()
-    asked, _ = watch(hub, "ce")
     window = replace(Window.daily(dt.date(2026, 10, 5)), is_now=False)
     for report in ask("cost", hub, window, accounts_of(organization)).values():
         assert (report["forecast"], report["anomalies"], report["anomalies_detected"]) == ([], [], None)
         assert report["potential_monthly_savings"] is None
-    assert asked == {"GetCostAndUsage": 1}
+    assert asked.counts("ce") == {"GetCostAndUsage": 1}
 
 
 def test_a_part_that_is_denied_is_named_and_the_rest_is_told(stand_in: StandIn, organization: Organization) -> None:

@@ -16,7 +16,7 @@ from a360_pipeline.sandbox.organization import Organization
 from a360_pipeline.sandbox.services.ce.commitments import plans_of, reservations_of
 from a360_pipeline.sections.model import Window
 from a360_pipeline.sections.ri_sp_savings import reservations, savings_plans
-from a360_pipeline_tests.sections.organizations import accounts_of, ask, sessions_in, sessions_of, watch
+from a360_pipeline_tests.sections.organizations import Asked, accounts_of, ask, sessions_in, sessions_of, watch
 
 NOW = dt.datetime(2026, 11, 24, tzinfo=dt.UTC)
 DAY = Window.daily(NOW.date())
@@ -27,6 +27,12 @@ WEEK = Window.weekly(NOW.date())
 def small_organization() -> Organization:
     """With many commitments."""
     return Organization.seeded(sizes=Sizes(4, 2, 3, 3, others=120), now=NOW)
+
+
+@pytest.fixture(autouse=True)
+def asked(monkeypatch: pytest.MonkeyPatch) -> Asked:
+    """What the stand-in of a test is asked."""
+    return watch(monkeypatch)
 
 
 @pytest.fixture
@@ -84,14 +90,13 @@ def test_a_reservation_without_a_recurring_fee_is_a_row_like_any_other() -> None
 
 
 def test_the_reservations_of_every_service_are_asked_for(
-    hub_sessions: Sessions, small_organization: Organization
+    asked: Asked, hub_sessions: Sessions, small_organization: Organization
 ) -> None:
     """Unasked, Cost Explorer tells of EC2 alone."""
     hub = hub_sessions.hub()
-    asked, parameters = watch(hub, "ce")
     rows = ask("ri_sp_savings", hub, DAY, accounts_of(small_organization))
-    assert asked == {"GetReservationUtilization": 5, "GetSavingsPlansUtilizationDetails": 1}
-    assert not any("Granularity" in each for each in parameters), "it does not go with a grouping"
+    assert asked.counts("ce") == {"GetReservationUtilization": 5, "GetSavingsPlansUtilizationDetails": 1}
+    assert not any("Granularity" in each for each in asked.parameters("ce")), "it does not go with a grouping"
     services = {row["service"] for row in rows[small_organization.management.id]}
     assert services == {
         "Amazon Elastic Compute Cloud - Compute",

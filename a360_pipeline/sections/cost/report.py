@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from a360_pipeline.aws.accounts import Account
+from a360_pipeline.aws.accounts import Account, payer_of
 from a360_pipeline.aws.sessions import AccountSession
 from a360_pipeline.coverage import Status
 from a360_pipeline.sections.cost import anomalies, forecast, savings
@@ -135,16 +135,11 @@ def collect(hub: AccountSession, window: Window, accounts: Sequence[Account]) ->
     usage = shared_usage(hub, window)
     reports = {account.id: _report(usage, account.id, window) for account in accounts}
     if window.is_now:
-        payer = _payer(accounts)
+        payer = payer_of(accounts)
         _add_anomalies(hub, window, reports, payer)
         _add_savings(hub, reports)
         _add_forecasts(hub, window, reports, payer, usage)
     return reports
-
-
-def _payer(accounts: Sequence[Account]) -> str | None:
-    """The management account, which pays for all: the ARN of each account names it."""
-    return next((account.arn.split(":")[4] for account in accounts if account.arn), None)
 
 
 def _report(usage: Usage, account_id: str, window: Window) -> dict[str, Any]:
