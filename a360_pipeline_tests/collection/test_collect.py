@@ -89,7 +89,9 @@ def test_a_past_day_gets_what_aws_still_knows_and_no_relabelled_now(collect: Col
             assert status == "failed" if SECTIONS[name].history is History.SNAPSHOT else status in ("ok", "empty"), name
     assert "snapshot-only" in str(found["us-east-1"].snapshot.coverage["kms"].message)
     assert "security" not in found["us-east-1"].snapshot.content
-    assert found["Global"].snapshot.content["cost"]["period"]["end"] == str(TODAY - dt.timedelta(days=3))
+    cost = found["Global"].snapshot.content["cost"]
+    assert cost["period"]["end"] == str(TODAY - dt.timedelta(days=3))
+    assert (cost["potential_monthly_savings"], cost["anomalies_detected"]) == (None, None), "of now alone"
 
 
 def test_one_denied_part_makes_its_section_partial_and_keeps_the_rest(
