@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -30,6 +31,14 @@ class Profile(StrEnum):
 
 class SettingsError(ValueError):
     """A setting is wrong. The message names each one, its value (never a secret) and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """What sections may read of the settings: what to ask AWS for beyond the usual."""
+
+    forecast_accounts: int = 0
+    seller_product_codes: tuple[str, ...] = ()
 
 
 class Settings(BaseSettings):
@@ -87,6 +96,12 @@ class Settings(BaseSettings):
         ge=0,
         description="Most dollars a day for calls that AWS bills by request; 0: no such call is made.",
     )
+    forecast_accounts: int = Field(
+        0, ge=0, le=1000, description="Accounts, those that cost most, to forecast one by one; each is a paid request."
+    )
+    seller_product_codes: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Product codes, comma-separated, of what the hub's account sells on AWS Marketplace."
+    )
     accepted_gaps: Path | None = Field(None, description="TOML file of the gaps that are accepted.")
 
     partition_days: int = Field(
@@ -99,7 +114,7 @@ class Settings(BaseSettings):
     )
     load_run_files: int = Field(2000, ge=1, le=10_000, description="Most snapshots in one load run.")
 
-    @field_validator("regions", mode="before")
+    @field_validator("regions", "seller_product_codes", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -149,6 +164,10 @@ class Settings(BaseSettings):
         if self.cluster_arn and not self.database_secret_arn:
             raise ValueError("A360_CLUSTER_ARN needs A360_DATABASE_SECRET_ARN: the Data API takes no other credentials")
         return self
+
+    @property
+    def choices(self) -> Choices:
+        return Choices(self.forecast_accounts, self.seller_product_codes)
 
     @property
     def sandbox_directory(self) -> Path:

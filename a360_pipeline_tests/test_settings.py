@@ -52,6 +52,11 @@ def sandbox_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+def test_product_codes_are_a_list_like_regions(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A360_SELLER_PRODUCT_CODES", "5sxvk1m, c0u4pyl,")
+    assert load_settings().choices.seller_product_codes == ("5sxvk1m", "c0u4pyl")
+
+
 # --- What is said of them
 
 

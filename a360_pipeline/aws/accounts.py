@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -33,6 +34,11 @@ class Account:
         if wanted:
             return {region: self.regions.get(region, False) for region in wanted}
         return {region: True for region, enabled in self.regions.items() if enabled}
+
+
+def payer_of(accounts: Iterable[Account]) -> str | None:
+    """The management account, which pays for all: the ARN of each account names it."""
+    return next((account.arn.split(":")[4] for account in accounts if account.arn), None)
 
 
 def discover_accounts(hub: AccountSession) -> list[Account]:

@@ -21,6 +21,7 @@ from botocore.credentials import CredentialProvider, CredentialResolver
 from a360_pipeline.aws.errors import EXPIRED, THROTTLING, code_of
 from a360_pipeline.aws.meter import Meter
 from a360_pipeline.aws.rates import Bucket, Buckets
+from a360_pipeline.aws.regions import region_of
 from a360_pipeline.aws.retries import Retries, refuse_half
 from a360_pipeline.aws.roles import RoleCredentials
 
@@ -100,7 +101,8 @@ class Clients:
         self._shared: dict[tuple[str, str], Any] = {}
 
     def shared(self, service: str, region: str) -> Any:
-        """The client of all accounts, to be called inside `asking`."""
+        """The client of all accounts, to be called inside `asking`; of a service of one region, in that one."""
+        region = region_of(service, region)
         client = self._shared.get((service, region))
         if client is None:
             with self._lock:  # botocore sessions are not thread-safe; their clients are.
@@ -117,7 +119,7 @@ class Clients:
         session.register_component("data_loader", self._session.get_component("data_loader"))
         session.register_component("credential_provider", CredentialResolver([_CallersKeys(lambda: caller)]))
         with self._lock:
-            return self._build(session, lambda: caller, service, region)
+            return self._build(session, lambda: caller, service, region_of(service, region))
 
     def _build(self, session: Any, who: Callable[[], Caller], service: str, region: str) -> Any:
         client = session.create_client(

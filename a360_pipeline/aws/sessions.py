@@ -18,7 +18,7 @@ from a360_pipeline.aws.errors import AWS_ERRORS, explain
 from a360_pipeline.aws.meter import Meter
 from a360_pipeline.aws.roles import RoleCredentials
 from a360_pipeline.coverage import Unavailable
-from a360_pipeline.settings import Settings
+from a360_pipeline.settings import Choices, Settings
 
 T = TypeVar("T")
 
@@ -41,11 +41,12 @@ TOKENS = (
 class AccountSession:
     """One account (and region) to ask: its calls counted, its failed parts noted."""
 
-    def __init__(self, clients: Clients, caller: Caller, region: str) -> None:
+    def __init__(self, clients: Clients, caller: Caller, region: str, choices: Choices) -> None:
         self._clients = clients
         self._caller = caller
         self.account_id = caller.account_id
         self.region = region
+        self.choices = choices
         self.meter = caller.meter
         self.failed_parts: list[str] = []
         self._own: dict[str, Any] = {}
@@ -57,7 +58,7 @@ class AccountSession:
         if region == self.region:
             return self
         if region not in self._elsewhere:
-            there = AccountSession(self._clients, self._caller, region)
+            there = AccountSession(self._clients, self._caller, region, self.choices)
             there.failed_parts = self.failed_parts
             self._elsewhere[region] = there
         return self._elsewhere[region]
@@ -80,6 +81,11 @@ class AccountSession:
 
         `result` is the member that holds the items; dotted, where it lies within another.
         """
+        for page in self.answers(service, method, **parameters):
+            yield from _items(page, result)
+
+    def answers(self, service: str, method: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        """Every page of a listing as a whole, for those that say more than items. Raises ClientError as `pages`."""
         client = self._clients.shared(service, self.region)
         if client.can_paginate(method):
             pages = iter(client.get_paginator(method).paginate(**parameters))
@@ -90,7 +96,7 @@ class AccountSession:
                 page = next(pages, None)
             if page is None:
                 return
-            yield from _items(page, result)
+            yield page
 
     def _followed(self, service: str, method: str, parameters: dict[str, Any]) -> Iterator[dict[str, Any]]:
         """The pages of a listing for which botocore has no paginator."""
@@ -164,11 +170,14 @@ class Sessions:
 
     def hub(self, spend: Spend = _unbounded) -> AccountSession:
         """The account this runs in: the organization's management account or its delegate."""
-        return AccountSession(self.clients, self._caller(None, spend), self._settings.home_region)
+        return self._session(self._caller(None, spend), None)
 
     def account(self, account_id: str, region: str | None = None, spend: Spend = _unbounded) -> AccountSession:
         """The member role of an account, in a region or in the home region for what has none."""
-        return AccountSession(self.clients, self._caller(account_id, spend), region or self._settings.home_region)
+        return self._session(self._caller(account_id, spend), region)
+
+    def _session(self, caller: Caller, region: str | None) -> AccountSession:
+        return AccountSession(self.clients, caller, region or self._settings.home_region, self._settings.choices)
 
     def client(self, service: str, account_id: str | None, region: str) -> Any:
         """A client that nobody counts: for the bucket of snapshots."""

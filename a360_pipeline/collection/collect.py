@@ -67,7 +67,8 @@ def collect_accounts(sessions: Sessions, shelf: Shelf, order: Order) -> Iterator
 
 def _day(sessions: Sessions, shelf: Shelf, order: Order) -> Day:
     purse = Purse(shelf, order.today, order.daily_paid_usd)
-    return Day(sessions, Window.daily(order.run_date), order.today, purse)
+    window = replace(Window.daily(order.run_date), is_now=order.run_date == order.today)
+    return Day(sessions, window, order.today, purse)
 
 
 def _and_store(shelf: Shelf, task: Callable[[], Snapshot]) -> Collected:
@@ -101,7 +102,7 @@ def _snapshot(account: Account, region: str, window: Window, answers: Mapping[st
         if answer.payload is not None:
             _place(content, SECTIONS[name].wire.split("."), answer.payload)
     return Snapshot(
-        key=SnapshotKey(account.id, region, window.run_date),
+        key=SnapshotKey(account.id, region, window.run_date, window.interval),
         content=content,
         coverage={name: answer.coverage for name, answer in answers.items()},
         is_ours=True,

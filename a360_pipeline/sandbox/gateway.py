@@ -24,7 +24,21 @@ from a360_pipeline.sandbox.wire import BadAnswer, Call, Response
 log = logging.getLogger(__name__)
 
 MANAGEMENT_ONLY = frozenset({"ce", "organizations"})
-NO_REGION = frozenset({"account", "ce", "iam", "organizations", "s3", "s3control", "sts"})
+NO_REGION = frozenset(
+    {
+        "account",
+        "ce",
+        "cost-optimization-hub",
+        "iam",
+        "license-manager",
+        "marketplace-entitlement",
+        "organizations",
+        "s3",
+        "s3control",
+        "savingsplans",
+        "sts",
+    }
+)
 """Services of a whole account, whichever region a request is signed for."""
 ASSUME_ROLE = "sts:AssumeRole"
 NOTHING_BOUND: Mapping[tuple[str, str], Answer] = {}

@@ -57,6 +57,15 @@ class Operation:
         return self.iam_action or f"{self.service}:{self.name}"
 
 
+class Interval(StrEnum):
+    """How long a period is."""
+
+    DAILY = "DAILY"
+    WEEKLY = "WEEKLY"
+    MONTHLY = "MONTHLY"
+    YEARLY = "YEARLY"
+
+
 @dataclass(frozen=True, slots=True)
 class Window:
     """The days a snapshot speaks of: facts of [start, end), collected on `run_date`."""
@@ -64,11 +73,56 @@ class Window:
     run_date: dt.date
     start: dt.date
     end: dt.date
+    interval: Interval = Interval.DAILY
+    is_now: bool = True
+    """False where a past day is asked for again: what AWS knows only of now is not told of it."""
 
     @classmethod
     def daily(cls, run_date: dt.date) -> Window:
         """The day before the run date, as senders in the field have it."""
         return cls(run_date, run_date - dt.timedelta(days=1), run_date)
+
+    @classmethod
+    def weekly(cls, run_date: dt.date) -> Window:
+        """The last full week before the run date, Monday to Sunday."""
+        end = run_date - dt.timedelta(days=run_date.weekday())
+        return cls(run_date, end - dt.timedelta(days=7), end, Interval.WEEKLY)
+
+    @classmethod
+    def monthly(cls, run_date: dt.date) -> Window:
+        """The month before that of the run date."""
+        end = run_date.replace(day=1)
+        return cls(run_date, month_before(end), end, Interval.MONTHLY)
+
+    @classmethod
+    def yearly(cls, run_date: dt.date) -> Window:
+        """The year before that of the run date."""
+        end = run_date.replace(month=1, day=1)
+        return cls(run_date, end.replace(year=end.year - 1), end, Interval.YEARLY)
+
+    @property
+    def previous_start(self) -> dt.date:
+        """The first day of the period before this one, which ends where this one starts."""
+        if self.interval is Interval.MONTHLY:
+            return month_before(self.start)
+        if self.interval is Interval.YEARLY:
+            return self.start.replace(year=self.start.year - 1)
+        return self.start - (self.end - self.start)
+
+    @property
+    def day(self) -> str | None:
+        """The day that the figures are of, where they are of one."""
+        return self.start.isoformat() if self.interval is Interval.DAILY else None
+
+
+def month_before(day: dt.date) -> dt.date:
+    """The first day of the month before that of the day."""
+    return (day.replace(day=1) - dt.timedelta(days=1)).replace(day=1)
+
+
+def month_after(day: dt.date) -> dt.date:
+    """The first day of the month after that of the day."""
+    return (day.replace(day=1) + dt.timedelta(days=31)).replace(day=1)
 
 
 class Type(StrEnum):

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from a360_pipeline.aws.sessions import AccountSession, Sessions
 from a360_pipeline.sandbox.aws import StandIn
-from a360_pipeline.settings import Settings
+from a360_pipeline.settings import Choices, Settings
 
 
 def whoami(sessions: Sessions, account_id: str) -> str:
@@ -73,15 +73,27 @@ def test_listings_without_a_paginator_follow_their_token(sessions: Sessions) -> 
         "ce",
         "get_cost_and_usage",
         "ResultsByTime",
-        TimePeriod={"Start": "2026-01-01", "End": "2026-01-04"},
+        TimePeriod={"Start": "2026-01-01", "End": "2026-02-15"},
         Granularity="DAILY",
         Metrics=["UnblendedCost"],
         GroupBy=[{"Type": "DIMENSION", "Key": "LINKED_ACCOUNT"}, {"Type": "DIMENSION", "Key": "SERVICE"}],
     )
     groups = [(p["TimePeriod"]["Start"], *g["Keys"]) for p in periods for g in p["Groups"]]
-    assert len(groups) == len(set(groups)) > 60
+    assert len(groups) == len(set(groups)) > 1000
     effort = hub.meter.effort
-    assert (effort.calls, effort.paid_calls) == (3, 3)
+    assert (effort.calls, effort.paid_calls) == (4, 4)
+
+
+def test_a_service_that_lives_in_one_region_is_asked_there(sessions: Sessions, stand_in: StandIn) -> None:
+    session = sessions.account(stand_in.organization.management.id, "eu-central-2")
+    regions = {name: session.client(name).meta.region_name for name in ("cost-optimization-hub", "compute-optimizer")}
+    assert regions == {"cost-optimization-hub": "us-east-1", "compute-optimizer": "eu-central-2"}
+
+
+def test_sections_are_told_what_to_ask_beyond_the_usual_and_no_secret(settings: Settings) -> None:
+    chosen = settings.model_copy(update={"forecast_accounts": 3, "seller_product_codes": ("a", "b")})
+    assert Sessions(chosen).hub().choices == Choices(forecast_accounts=3, seller_product_codes=("a", "b"))
+    assert Sessions(settings).hub().choices == Choices()
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def test_a_missing_alternate_contact_is_an_error(organization: Organization, cli
 def test_costs_by_account_and_service_add_up_over_all_pages(organization: Organization, clients: Clients) -> None:
     client = clients.hub("ce")
     asked: dict[str, Any] = {
-        "TimePeriod": {"Start": "2026-11-18", "End": "2026-11-21"},
+        "TimePeriod": {"Start": "2026-11-11", "End": "2026-11-21"},
         "Granularity": "DAILY",
         "Metrics": ["UnblendedCost"],
         "GroupBy": BY_ACCOUNT_AND_SERVICE,
@@ -137,7 +137,7 @@ def test_costs_by_account_and_service_add_up_over_all_pages(organization: Organi
     while True:
         answer = client.get_cost_and_usage(**asked)
         answers += 1
-        assert sum(len(result["Groups"]) for result in answer["ResultsByTime"]) <= 30
+        assert sum(len(result["Groups"]) for result in answer["ResultsByTime"]) <= 500
         for result in answer["ResultsByTime"]:
             day = result["TimePeriod"]["Start"]
             estimated[day] = result["Estimated"]
@@ -148,13 +148,13 @@ def test_costs_by_account_and_service_add_up_over_all_pages(organization: Organi
         asked["NextPageToken"] = answer["NextPageToken"]
     expected = {
         (day, account.id, service): organization.cost(account.id, service, dt.date.fromisoformat(day))
-        for day in ("2026-11-18", "2026-11-19", "2026-11-20")
+        for day in estimated
         for account in organization.accounts
         for service in SERVICES
     }
     assert found == {keys: amount for keys, amount in expected.items() if amount}
     assert answers > 3
-    assert estimated == {"2026-11-18": False, "2026-11-19": False, "2026-11-20": True}
+    assert estimated == {f"2026-11-{day}": day == 20 for day in range(11, 21)}
 
 
 def test_months_are_the_sums_of_their_days(organization: Organization, clients: Clients) -> None:

@@ -187,7 +187,6 @@ def test_a_misspelled_answer_is_caught_before_it_is_written(caplog: pytest.LogCa
         ("ec2", "describe_reserved_instances", {}, "ec2:DescribeReservedInstances"),
         ("rds", "describe_reserved_db_instances", {}, "rds:DescribeReservedDBInstances"),
         ("accessanalyzer", "list_analyzers", {}, "accessanalyzer:ListAnalyzers"),
-        ("marketplace-entitlement", "get_entitlements", {"ProductCode": "x"}, "entitlement:GetEntitlements"),
     ],
 )
 def test_what_nobody_serves_says_so_once(

@@ -25,7 +25,15 @@ OPERATIONS = sorted(
 )
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 WITH_TIMES_OF_THEIR_OWN = {"findings", "guard_duty_findings"}
-TABLES_OF_OURS = {"config_rules", "conformance_packs", "iam_access_keys", "iam_users"}
+TABLES_OF_OURS = {
+    "config_rules",
+    "conformance_packs",
+    "cost_anomalies",
+    "cost_history",
+    "health_affected_entities",
+    "iam_access_keys",
+    "iam_users",
+}
 """What no sender in the field ever told."""
 REFERENCES_ADDED = {("findings", "account_id"), ("non_compliant_resources", "account_id")}
 """Rows that outlive what they were first told with, and so say themselves whose they are."""

@@ -107,6 +107,8 @@ def test_every_entity_of_the_fields_snapshots_is_there_once(
         "cost_reports": 2,
         "service_costs": 10,
         "cost_forecasts": 4,
+        "cost_history": 0,
+        "cost_anomalies": 0,
         "services": 20,
         "kms_keys": 12,
         "inventory_instances": 48,

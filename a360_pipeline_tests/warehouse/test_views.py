@@ -30,6 +30,7 @@ CURRENT = {
     "view_compute_optimizer": ("compute_optimizer", "resource_arn"),
     "view_compute_optimizer_summary": ("compute_optimizer", "resource_arn"),
     "view_contact_info": ("contact_info", "full_name"),
+    "view_cost_anomalies": ("cost_anomalies", "anomaly_id"),
     "view_guard_duty_findings": ("guard_duty_findings", "finding_id"),
     "view_health_events": ("health_events", "arn"),
     "view_iam_access_keys": ("iam_access_keys", "access_key_id"),
@@ -50,6 +51,7 @@ HISTORY = {
     "view_acct_cost_rep": ("cost_reports", {"period_start": "2026-03-01", "period_granularity": "DAILY"}),
     "view_acct_logs": ("logs", {"date_created": "2026-03-02T01:00:00Z"}),
     "view_acct_serv": ("services", {"service": "Amazon S3", "date_from": "2026-03-01", "date_to": "2026-03-02"}),
+    "view_cost_history": ("cost_history", {"date": "2026-03-01", "cost": 1}),
     "view_config_reports": ("config_reports", {"date_from": "2026-03-01", "date_to": "2026-03-02"}),
     "view_marketplace_usage": ("marketplace_usage", {"product_code": "p", "period_start": "2026-03-01"}),
     "view_ri_sp_daily_savings": (

@@ -17,9 +17,16 @@ USD_A_DAY = {
     "AmazonCloudWatch": 14,
     "AWS Lambda": 8,
     "Amazon Virtual Private Cloud": 21,
+    "Beaconline Log Search (Pay-As-You-Go)": 16,
+    "Ironquay Firewall VM": 27,
+    "Tidewater Base Image, Hardened": 2,
 }
-"""About what an account pays a day, by service as Cost Explorer calls it."""
+"""About what an account pays a day, by service or product as Cost Explorer calls it."""
 SERVICES = tuple(USD_A_DAY)
+MARKETPLACE = ("Beaconline Log Search (Pay-As-You-Go)", "Ironquay Firewall VM", "Tidewater Base Image, Hardened")
+"""Those that are sold by others through AWS Marketplace."""
+BILLING_ENTITY = {name: "AWS Marketplace" if name in MARKETPLACE else "AWS" for name in SERVICES}
+"""Who bills for it, as Cost Explorer calls them."""
 ALWAYS_USED = "AWS Key Management Service"
 WEEKDAYS = (105, 108, 107, 106, 103, 88, 83)
 """Per cent of the usual amount, from Monday."""

@@ -1,8 +1,8 @@
-"""Section `ri_sp_savings`: reserved instances and Savings Plans, how far they are used and what they save."""
+"""The table of reserved instances and Savings Plans."""
 
 from __future__ import annotations
 
-from a360_pipeline.sections.model import Column, History, Kept, Scope, Section, Table, Type
+from a360_pipeline.sections.model import Column, Kept, Table, Type
 from a360_pipeline.sections.shapes import ACCOUNT
 
 RI_SP_DAILY_SAVINGS = Table(
@@ -47,15 +47,4 @@ RI_SP_DAILY_SAVINGS = Table(
     key=("account_id", "subscription_id", "date_from", "date_to", "reservation_type"),
     kept=Kept.DATED,
     set_of=("account_id", "date_from", "date_to"),
-)
-
-SECTION = Section(
-    name="ri_sp_savings",
-    title="Reserved instances and Savings Plans",
-    wire="ri_sp_savings",
-    scope=Scope.ACCOUNT,
-    history=History.TRAILING,
-    operations=(),
-    tables=(RI_SP_DAILY_SAVINGS,),
-    status_field="ri_sp_savings",
 )
