@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, TypeVar
@@ -17,6 +17,11 @@ from a360_pipeline.coverage import Effort, Unavailable
 from a360_pipeline.settings import Settings
 
 T = TypeVar("T")
+
+ONE_REGION: Mapping[str, str] = dict.fromkeys(
+    ("ce", "cost-optimization-hub", "health", "organizations", "support", "trustedadvisor"), "us-east-1"
+)
+"""Services that the `aws` partition has in one region alone, and that region. Other partitions have their own."""
 
 
 class Meter:
@@ -62,7 +67,7 @@ class AccountSession:
         self._once: dict[str, Any] = {}
 
     def client(self, service: str) -> Any:
-        """The boto3-style client of a service, built at the first call."""
+        """The boto3-style client of a service, where it lives in one region in that one; built at the first call."""
         if service not in self._clients:
             self._clients[service] = self._sessions.client(service, self.account_id, self.region, self.meter)
         return self._clients[service]
@@ -74,15 +79,19 @@ class AccountSession:
 
     def pages(self, service: str, method: str, result: str, **parameters: Any) -> Iterator[Any]:
         """Every item of a listing, to its last page. Raises ClientError on whichever page fails."""
+        for answer in self.answers(service, method, **parameters):
+            yield from answer.get(result) or ()
+
+    def answers(self, service: str, method: str, **parameters: Any) -> Iterator[dict[str, Any]]:
+        """Every page of a listing as a whole, for those that say more than items. Raises ClientError as `pages`."""
         client = self.client(service)
         if client.can_paginate(method):
-            for page in client.get_paginator(method).paginate(**parameters):
-                yield from page.get(result) or ()
+            yield from client.get_paginator(method).paginate(**parameters)
             return
         token: dict[str, str] = {}
         while True:
             page = getattr(client, method)(**parameters, **token)
-            yield from page.get(result) or ()
+            yield page
             name = next((name for name in ("NextPageToken", "NextToken") if page.get(name)), None)
             if name is None:
                 return
@@ -149,11 +158,20 @@ class Sessions:
         with self._lock:  # botocore sessions are not thread-safe; their clients are.
             session = self._hub if account_id is None else self._member(account_id)
             client = session.create_client(
-                service, region_name=region, endpoint_url=self._settings.endpoint_url, config=self._config
+                service,
+                region_name=self._region_of(service, region),
+                endpoint_url=self._settings.endpoint_url,
+                config=self._config,
             )
         if meter is not None:
             meter.watch(client, self._paid)
         return client
+
+    def _region_of(self, service: str, region: str) -> str:
+        lives_in = ONE_REGION.get(service)
+        if lives_in is None or self._hub.get_partition_for_region(region) != "aws":
+            return region
+        return lives_in
 
     def _member(self, account_id: str) -> Any:
         if account_id not in self._members:

@@ -23,7 +23,9 @@ from a360_pipeline.sandbox.wire import BadAnswer, Call, Response
 log = logging.getLogger(__name__)
 
 MANAGEMENT_ONLY = frozenset({"ce", "organizations"})
-NO_REGION = frozenset({"account", "ce", "iam", "organizations", "s3", "s3control", "sts"})
+NO_REGION = frozenset(
+    {"account", "ce", "health", "iam", "organizations", "s3", "s3control", "sts", "support", "trustedadvisor"}
+)
 """Services of a whole account, whichever region a request is signed for."""
 ASSUME_ROLE = "sts:AssumeRole"
 STRANGER = "nobody"
