@@ -25,7 +25,7 @@ OPERATIONS = sorted(
 )
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 WITH_TIMES_OF_THEIR_OWN = {"findings", "guard_duty_findings"}
-TABLES_OF_OURS: set[str] = set()
+TABLES_OF_OURS = {"health_affected_entities"}
 """What no sender in the field ever told."""
 REFERENCES_ADDED = {("findings", "account_id"), ("non_compliant_resources", "account_id")}
 """Rows that outlive what they were first told with, and so say themselves whose they are."""
