@@ -13,6 +13,7 @@ from typing import Any
 from a360_pipeline.aws.accounts import Account
 from a360_pipeline.aws.errors import AWS_ERRORS, error_code, explain, status_of
 from a360_pipeline.aws.sessions import AccountSession, Sessions
+from a360_pipeline.collection.logs import coverage_of, logs_of
 from a360_pipeline.coverage import GLOBAL, Effort, SectionCoverage, Status, Unavailable
 from a360_pipeline.sections.account import identity
 from a360_pipeline.sections.model import History, Payload, Scope, Section, Window
@@ -187,10 +188,12 @@ def _snapshot(account: Account, region: str, window: Window, answers: Mapping[st
     for name, answer in answers.items():
         if answer.payload is not None:
             _place(content, SECTIONS[name].wire.split("."), answer.payload)
+    coverage = {name: answer.coverage for name, answer in answers.items()}
+    logs = logs_of(coverage)
     return Snapshot(
         key=SnapshotKey(account.id, region, window.run_date),
-        content=content,
-        coverage={name: answer.coverage for name, answer in answers.items()},
+        content={**content, "logs": logs},
+        coverage={**coverage, "logs": coverage_of(logs)},
         is_ours=True,
     )
 
