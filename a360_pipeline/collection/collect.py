@@ -11,6 +11,7 @@ from a360_pipeline.aws.accounts import Account
 from a360_pipeline.aws.errors import AWS_ERRORS, explain
 from a360_pipeline.aws.sessions import AccountSession, Sessions
 from a360_pipeline.collection.answers import Answer, Day, ask, of_one, region_disabled
+from a360_pipeline.collection.logs import coverage_of, logs_of
 from a360_pipeline.collection.order import Order
 from a360_pipeline.collection.shared import SharedAnswers, ask_shared
 from a360_pipeline.collection.shelf import Shelf
@@ -101,10 +102,12 @@ def _snapshot(account: Account, region: str, window: Window, answers: Mapping[st
     for name, answer in answers.items():
         if answer.payload is not None:
             _place(content, SECTIONS[name].wire.split("."), answer.payload)
+    coverage = {name: answer.coverage for name, answer in answers.items()}
+    logs = logs_of(coverage)
     return Snapshot(
         key=SnapshotKey(account.id, region, window.run_date, window.interval),
-        content=content,
-        coverage={name: answer.coverage for name, answer in answers.items()},
+        content={**content, "logs": logs},
+        coverage={**coverage, "logs": coverage_of(logs)},
         is_ours=True,
     )
 

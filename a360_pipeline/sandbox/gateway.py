@@ -29,6 +29,7 @@ NO_REGION = frozenset(
         "account",
         "ce",
         "cost-optimization-hub",
+        "health",
         "iam",
         "license-manager",
         "marketplace-entitlement",
@@ -37,6 +38,8 @@ NO_REGION = frozenset(
         "s3control",
         "savingsplans",
         "sts",
+        "support",
+        "trustedadvisor",
     }
 )
 """Services of a whole account, whichever region a request is signed for."""

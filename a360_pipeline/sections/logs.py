@@ -1,4 +1,8 @@
-"""Section `logs`: what senders in the field say of their own work: a status per section, and messages."""
+"""Section `logs`: what senders in the field say of their own work: a status per section, and messages.
+
+Snapshots of ours say in `coverage` what was got and what was not. They have `logs` too, drawn from it, for readers
+of the field's tables.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +45,7 @@ REPORTED = (
 
 LOGS = Table(
     "logs",
-    "What a sender in the field said of each section of a snapshot: Pass or Fail.",
+    "What a sender said of each section of a snapshot: Pass or Fail.",
     columns=(
         ACCOUNT,
         Column("date_created", Type.TIMESTAMPTZ, "The day of the snapshot.", field="@date"),
@@ -71,7 +75,7 @@ def _messages(payload: Payload) -> Iterator[Row]:
 
 LOG_MESSAGES = Table(
     "log_messages",
-    "What a sender in the field had to say, message by message.",
+    "What a sender had to say, message by message.",
     columns=(
         Reference("log_id", "logs", on=(("date_created", "@date"), ("interval", "@interval"))),
         Column("message", Type.TEXT),

@@ -9,6 +9,7 @@ import pytest
 from botocore.exceptions import ClientError, PaginationError
 from pydantic import SecretStr
 
+from a360_pipeline.aws.regions import ONE_REGION
 from a360_pipeline.aws.sessions import AccountSession, Sessions
 from a360_pipeline.sandbox.aws import StandIn
 from a360_pipeline.settings import Choices, Settings
@@ -84,12 +85,6 @@ def test_listings_without_a_paginator_follow_their_token(sessions: Sessions) -> 
     assert (effort.calls, effort.paid_calls) == (4, 4)
 
 
-def test_a_service_that_lives_in_one_region_is_asked_there(sessions: Sessions, stand_in: StandIn) -> None:
-    session = sessions.account(stand_in.organization.management.id, "eu-central-2")
-    regions = {name: session.client(name).meta.region_name for name in ("cost-optimization-hub", "compute-optimizer")}
-    assert regions == {"cost-optimization-hub": "us-east-1", "compute-optimizer": "eu-central-2"}
-
-
 def test_sections_are_told_what_to_ask_beyond_the_usual_and_no_secret(settings: Settings) -> None:
     chosen = settings.model_copy(update={"forecast_accounts": 3, "seller_product_codes": ("a", "b")})
     assert Sessions(chosen).hub().choices == Choices(forecast_accounts=3, seller_product_codes=("a", "b"))
@@ -161,6 +156,31 @@ def test_what_is_asked_in_another_region_counts_and_fails_here(sessions: Session
         there.call("kms", "describe_key", KeyId="none")
     assert here.meter.effort.calls == 2
     assert len(here.failed_parts) == 1
+
+
+def test_whole_pages_come_to_the_last_one_too(sessions: Sessions, stand_in: StandIn) -> None:
+    account = stand_in.organization.accounts[0]
+    session = sessions.account(account.id, "us-east-1")
+    pages = list(session.answers("kms", "list_keys", Limit=1))
+    assert [len(page["Keys"]) for page in pages] == [1] * len(account.regions[0].kms_keys)
+    assert [page["Truncated"] for page in pages] == [True] * (len(pages) - 1) + [False]
+
+
+@pytest.mark.parametrize(
+    ("service", "region", "asked_in"),
+    [
+        *((service, region, "us-east-1") for service in sorted(ONE_REGION) for region in ("us-east-1", "eu-central-2")),
+        ("support", "us-gov-west-1", "us-gov-west-1"),
+        ("health", "cn-north-1", "cn-north-1"),
+        ("kms", "eu-central-2", "eu-central-2"),
+    ],
+)
+def test_a_service_of_one_region_is_asked_there_whatever_region_a_session_is_of(
+    sessions: Sessions, stand_in: StandIn, service: str, region: str, asked_in: str
+) -> None:
+    session = sessions.account(stand_in.organization.accounts[1].id, region)
+    assert session.client(service).meta.region_name == asked_in
+    assert session.region == region
 
 
 def test_a_question_that_sections_share_is_asked_once(sessions: Sessions) -> None:

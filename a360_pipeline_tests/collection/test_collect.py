@@ -46,7 +46,9 @@ def collect(sessions: Sessions, store: SnapshotStore, settings: Settings, accoun
 
 
 def statuses(collected: Collected) -> dict[str, str]:
-    return {name: str(covered.status) for name, covered in collected.snapshot.coverage.items()}
+    """How each section ended that AWS was asked for."""
+    coverage = collected.snapshot.coverage
+    return {name: str(covered.status) for name, covered in coverage.items() if SECTIONS[name].is_collected}
 
 
 def test_discovery_knows_tags_and_which_regions_are_enabled(accounts: list[Account], stand_in: StandIn) -> None:
@@ -85,10 +87,23 @@ def test_account_wide_facts_are_in_the_global_snapshot_alone(collect: Collect) -
     assert "contact_info" not in found["us-east-1"].snapshot.content["account"]
 
 
+def test_the_logs_of_a_snapshot_say_what_its_coverage_says(
+    collect: Collect, stand_in: StandIn, accounts: list[Account]
+) -> None:
+    """S4."""
+    stand_in.faults.set(denied={accounts[0].id: ["kms:ListKeys"]})
+    snapshot = collect()["us-east-1"].snapshot
+    logs = snapshot.content["logs"]
+    assert logs["security_status"] == "Fail"
+    assert logs["inventory_status"] == "Pass"
+    assert ["AccessDeniedException" in told for each in logs["message"] for told in each.values()] == [True]
+    assert (snapshot.coverage["logs"].status, snapshot.coverage["logs"].rows) == (Status.OK, 2)
+
+
 def test_a_past_day_gets_what_aws_still_knows_and_no_relabelled_now(collect: Collect) -> None:
     """S23."""
     found = collect(run_date=TODAY - dt.timedelta(days=3))
-    now_only = {name for name, section in SECTIONS.items() if section.history is History.SNAPSHOT}
+    now_only = {name for name, one in SECTIONS.items() if one.history is History.SNAPSHOT and one.is_collected}
     for each in found.values():
         failed = {name for name, status in statuses(each).items() if status == "failed"}
         assert failed == now_only & set(statuses(each))

@@ -181,7 +181,7 @@ def test_a_misspelled_answer_is_caught_before_it_is_written(caplog: pytest.LogCa
 @pytest.mark.parametrize(
     ("service", "operation", "parameters", "named"),
     [
-        ("health", "describe_events", {}, "health:DescribeEvents"),
+        ("health", "describe_event_types", {}, "health:DescribeEventTypes"),
         ("ssm", "get_inventory", {}, "ssm:GetInventory"),
         ("ce", "get_tags", {"TimePeriod": {"Start": "2026-11-01", "End": "2026-11-02"}}, "ce:GetTags"),
         ("ec2", "describe_reserved_instances", {}, "ec2:DescribeReservedInstances"),

@@ -20,7 +20,7 @@ from a360_pipeline.coverage import GLOBAL
 from a360_pipeline.sandbox.aws import StandIn, serve
 from a360_pipeline.sandbox.facts.model import Sizes
 from a360_pipeline.sandbox.organization import Organization
-from a360_pipeline.sections.model import Window
+from a360_pipeline.sections.model import Section, Window
 from a360_pipeline.sections.registry import SECTIONS
 from a360_pipeline.settings import Settings
 
@@ -30,6 +30,17 @@ ROLE = "a360-member"
 NO_NOTES = Folder(Path(os.devnull))
 """Nothing is kept of what is asked here, and nothing may be spent."""
 LARGE = Sizes(keys=8, instances=2, applications=1, patches=1, others=120)
+
+
+def answer_of(
+    section: Section, aws: AccountSession, collect: Callable[..., Any] | None = None, sessions: Any = None
+) -> Answer:
+    """What collecting makes of the section: its payload, if there is one, and how it went."""
+    question = collect or section.collect
+    assert question is not None
+    window = Window.daily(TODAY)
+    day = Day(sessions, window, TODAY, Purse(NO_NOTES, TODAY, Decimal(0)))
+    return of_one(section, ask(day, section, aws, partial(question, aws, window)))
 
 
 @dataclass(frozen=True)
@@ -61,9 +72,7 @@ class Asking:
         if region == GLOBAL:
             collect = section.collect_account or section.collect
         assert collect is not None
-        window = Window.daily(TODAY)
-        day = Day(self.sessions, window, TODAY, Purse(NO_NOTES, TODAY, Decimal(0)))
-        return of_one(section, ask(day, section, aws, partial(collect, aws, window)))
+        return answer_of(section, aws, collect, self.sessions)
 
     def rows(self, name: str, account_id: str | None = None, region: str = "us-east-1") -> list[Any]:
         """The payload of a section that misses nothing."""

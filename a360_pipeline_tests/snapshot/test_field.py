@@ -50,7 +50,7 @@ COUNTED_AS: dict[str, dict[str, str | None]] = {
         "cost_anomalies": None,
     },
     "guard_duty": {"guard_duty_findings": "guard_duty"},
-    "health": {"health_events": "health"},
+    "health": {"health_events": "health", "health_affected_entities": None},
     "inspector": {"inspector_findings": "inspector"},
     "inventory": {
         "inventory_instances": "instances",
@@ -89,6 +89,7 @@ INNER = {
     "cost_history": "cost.cost_history[].",
     "cost_anomalies": "cost.anomalies[].",
     "findings": "security.security_hub[].findings[].",
+    "health_affected_entities": "health[].affected_entities[].",
     "inventory_instances": "inventory.instances[].",
     "inventory_applications": "inventory.applications[].",
     "inventory_patches": "inventory.patches[].",
@@ -299,6 +300,10 @@ def test_every_column_that_a_snapshot_could_fill_is_of_the_contract_or_listed_he
             for disruption in ("software", "hardware", "az", "region")
             for objective in ("rpo", "rto")
         ),
+        *(f"health[].{name}" for name in ("actionability", "description", "metadata", "personas")),
+        *(f"trusted_advisor[].resources_{name}" for name in ("ignored", "processed", "suppressed")),
+        "trusted_advisor[].check_id",
+        "trusted_advisor[].potential_savings_percent",
         "security.certificate_manager[].extended_key_usages",
         *(f"security.{section}[].{name}" for section, names in ADDED.items() for name in names.split()),
         "security.guard_duty[].archived",

@@ -130,6 +130,7 @@ def test_every_entity_of_the_fields_snapshots_is_there_once(
         "marketplace_usage": 0,
         "trusted_advisor_checks": 10,
         "health_events": 2,
+        "health_affected_entities": 0,
         "application_signals": 16,
         "resilience_hub_apps": 8,
         # 204 in the snapshots, in which each bucket stands once for each region.
