@@ -30,7 +30,7 @@ from a360_pipeline.collection.order import Order
 from a360_pipeline.collection.shelf import Folder
 from a360_pipeline.sections.model import Scope
 from a360_pipeline.sections.registry import SECTIONS, is_paid
-from a360_pipeline.settings import Settings
+from a360_pipeline.settings import Profile, Settings
 from benchmarks.cheap_aws import MEMBER_ROLE, REGIONS
 from benchmarks.frame import measured, peak_mb, write_result
 
@@ -102,7 +102,8 @@ def simulated_aws(accounts: int, size: Size) -> Iterator[Aws]:
                     raise RuntimeError("the simulated AWS ended before it was ready")
                 time.sleep(0.05)
             ready = json.loads(ready_file.read_text())
-            yield Aws(Settings(member_role=MEMBER_ROLE, collect_threads=size.threads, **ready))
+            # As in AWS, where quotas are kept to.
+            yield Aws(Settings(profile=Profile.AWS, member_role=MEMBER_ROLE, collect_threads=size.threads, **ready))
         finally:
             process.terminate()
             process.wait()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Protocol
 
 import botocore.session
@@ -83,20 +84,37 @@ class _CallersKeys(CredentialProvider):  # type: ignore[misc]  # botocore has no
         return lambda: None
 
 
+@cache
+def _loader() -> Any:
+    return botocore.session.Session().get_component("data_loader")
+
+
+def _session() -> Any:
+    """A session of botocore. One loader serves all: a service's model, large as EC2's, is read from disk once."""
+    session = botocore.session.Session()
+    session.register_component("data_loader", _loader())
+    return session
+
+
 class Clients:
     """Builds clients, shared or of one caller, that count, keep to the rates, and try again."""
 
     def __init__(
-        self, config: Config, endpoint_url: str | None, paid: Callable[[str, str], bool], max_attempts: int
+        self,
+        config: Config,
+        endpoint_url: str | None,
+        paid: Callable[[str, str], bool],
+        max_attempts: int,
+        buckets: Buckets,
     ) -> None:
         # All attempts are decided on here: see Retries.
         self._config = config.merge(Config(retries={"mode": "standard", "total_max_attempts": 1}))
         self._endpoint_url = endpoint_url
         self._paid = paid
         self._retries = Retries(max_attempts)
-        self._buckets = Buckets()
+        self._buckets = buckets
         self._lock = threading.RLock()
-        self._session = botocore.session.Session()
+        self._session = _session()
         self._session.register_component("credential_provider", CredentialResolver([_CallersKeys(_asking.get)]))
         self._shared: dict[tuple[str, str], Any] = {}
 
@@ -114,9 +132,7 @@ class Clients:
 
     def of(self, caller: Caller, service: str, region: str) -> Any:
         """A client of this caller alone, for what is called without `asking`."""
-        session = botocore.session.Session()
-        # One loader for all: the service models are read from disk once.
-        session.register_component("data_loader", self._session.get_component("data_loader"))
+        session = _session()
         session.register_component("credential_provider", CredentialResolver([_CallersKeys(lambda: caller)]))
         with self._lock:
             return self._build(session, lambda: caller, service, region_of(service, region))

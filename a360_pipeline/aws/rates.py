@@ -24,6 +24,8 @@ class Rate:
 
 
 DEFAULT = Rate(20, 40)
+UNHURRIED = Rate(1_000_000, 1_000_000)
+"""Of a stand-in on this machine, which has no quotas and nobody else to serve."""
 RATES: Mapping[str, Rate] = {
     # Quotas that a whole account or organization shares with everybody else who works in it.
     "account": Rate(5, 10),
@@ -85,10 +87,16 @@ class Bucket:
 class Buckets:
     """The buckets of all accounts, made when they are first asked for."""
 
-    def __init__(self, rates: Mapping[str, Rate] = RATES, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        rates: Mapping[str, Rate] = RATES,
+        default: Rate = DEFAULT,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._lock = threading.Lock()
         self._buckets: dict[tuple[str | None, str, str], Bucket] = {}
         self._rates = rates
+        self._default = default
         self._clock = clock
 
     def of(self, account_id: str | None, region: str, service: str) -> Bucket:
@@ -96,5 +104,5 @@ class Buckets:
         key = (account_id, region, service)
         with self._lock:
             if key not in self._buckets:
-                self._buckets[key] = Bucket(self._rates.get(service, DEFAULT), self._clock)
+                self._buckets[key] = Bucket(self._rates.get(service, self._default), self._clock)
             return self._buckets[key]

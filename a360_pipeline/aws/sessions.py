@@ -16,9 +16,10 @@ from botocore.exceptions import PaginationError
 from a360_pipeline.aws.clients import Caller, Clients, Spend, asking
 from a360_pipeline.aws.errors import AWS_ERRORS, explain
 from a360_pipeline.aws.meter import Meter
+from a360_pipeline.aws.rates import UNHURRIED, Buckets
 from a360_pipeline.aws.roles import RoleCredentials
 from a360_pipeline.coverage import Unavailable
-from a360_pipeline.settings import Choices, Settings
+from a360_pipeline.settings import Choices, Profile, Settings
 
 T = TypeVar("T")
 
@@ -165,7 +166,8 @@ class Sessions:
             # The stand-in answers for buckets by path, and AWS accepts it too.
             s3={"addressing_style": "path"} if settings.endpoint_url else None,
         )
-        self.clients = Clients(config, settings.endpoint_url, paid, settings.max_attempts)
+        buckets = Buckets({}, UNHURRIED) if settings.profile is Profile.LOCAL else Buckets()
+        self.clients = Clients(config, settings.endpoint_url, paid, settings.max_attempts, buckets)
         self._members: dict[str, RoleCredentials] = {}
 
     def hub(self, spend: Spend = _unbounded) -> AccountSession:

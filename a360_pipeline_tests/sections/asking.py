@@ -33,13 +33,17 @@ LARGE = Sizes(keys=8, instances=2, applications=1, patches=1, others=120)
 
 
 def answer_of(
-    section: Section, aws: AccountSession, collect: Callable[..., Any] | None = None, sessions: Any = None
+    section: Section,
+    aws: AccountSession,
+    collect: Callable[..., Any] | None = None,
+    sessions: Any = None,
+    today: dt.date = TODAY,
 ) -> Answer:
     """What collecting makes of the section: its payload, if there is one, and how it went."""
     question = collect or section.collect
     assert question is not None
-    window = Window.daily(TODAY)
-    day = Day(sessions, window, TODAY, Purse(NO_NOTES, TODAY, Decimal(0)))
+    window = Window.daily(today)
+    day = Day(sessions, window, today, Purse(NO_NOTES, today, Decimal(0)))
     return of_one(section, ask(day, section, aws, partial(question, aws, window)))
 
 

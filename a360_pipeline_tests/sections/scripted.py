@@ -23,17 +23,17 @@ def refusal(code: str, operation: str = "Operation") -> ClientError:
 
 
 class Scripted(AccountSession):
-    """Answers each method with what is written for it, which may be an error, and keeps what was asked."""
+    """Answers `method` or `service.method` with what is written for it, perhaps an error, and keeps what was asked."""
 
-    def __init__(self, script: Mapping[str, Any]) -> None:
-        caller = Caller(None, None, Meter(), lambda *_: None)
+    def __init__(self, script: Mapping[str, Any], account_id: str | None = None) -> None:
+        caller = Caller(account_id, None, Meter(), lambda *_: None)
         super().__init__(cast("Clients", None), caller, "us-east-1", Choices())
         self._script = script
         self.asked: list[tuple[str, dict[str, Any]]] = []
 
     def call(self, service: str, method: str, **parameters: Any) -> dict[str, Any]:
         self.asked.append((f"{service}.{method}", parameters))
-        said = self._script[method]
+        said = self._script[f"{service}.{method}" if f"{service}.{method}" in self._script else method]
         said = said(**parameters) if callable(said) else said
         if isinstance(said, Exception):
             raise said

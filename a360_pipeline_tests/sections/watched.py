@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,7 +16,6 @@ from botocore.exceptions import ClientError
 
 from a360_pipeline.aws.accounts import Account, discover_accounts
 from a360_pipeline.aws.sessions import AccountSession, Sessions
-from a360_pipeline.collection import collect as collecting
 from a360_pipeline.coverage import SectionCoverage
 from a360_pipeline.sandbox.aws import serve
 from a360_pipeline.sandbox.facts.model import Sizes
@@ -26,6 +25,8 @@ from a360_pipeline.sandbox.watch import administrator
 from a360_pipeline.sections.model import Window
 from a360_pipeline.sections.registry import SECTIONS
 from a360_pipeline.settings import Settings
+from a360_pipeline_tests.sections import scripted
+from a360_pipeline_tests.sections.asking import answer_of
 
 TODAY = dt.date(2026, 3, 2)
 WINDOW = Window.daily(TODAY)
@@ -84,24 +85,18 @@ def watching() -> Iterator[Watched]:
         yield Watched(organization, Sessions(settings))
 
 
-class Scripted(AccountSession):
-    """Answers by `service.method`: a listing with its items, a call with its answer, an error by raising it."""
+class Scripted(scripted.Scripted):
+    """Answers by `service.method`: a listing with its items, a call with its answer, either of what was asked."""
 
     def __init__(self, said: Mapping[str, Any], account_id: str = ACCOUNT) -> None:
-        super().__init__(cast(Sessions, None), account_id, REGION)
-        self.asked: list[tuple[str, Mapping[str, Any]]] = []
-        self._said = said
-
-    def call(self, service: str, method: str, **parameters: Any) -> dict[str, Any]:
-        self.asked.append((f"{service}.{method}", parameters))
-        said = self._said[f"{service}.{method}"]
-        answer = said(parameters) if callable(said) else said
-        if isinstance(answer, Exception):
-            raise answer
-        return cast(dict[str, Any], answer)
+        super().__init__({name: _keyed(one) if callable(one) else one for name, one in said.items()}, account_id)
 
     def pages(self, service: str, method: str, result: str, **parameters: Any) -> Iterator[Any]:
         yield from cast(list[Any], self.call(service, method, **parameters))
+
+
+def _keyed(said: Callable[[Mapping[str, Any]], Any]) -> Callable[..., Any]:
+    return lambda **parameters: said(parameters)
 
 
 def refusal(code: str, message: str, operation: str = "Operation") -> ClientError:
@@ -110,12 +105,12 @@ def refusal(code: str, message: str, operation: str = "Operation") -> ClientErro
 
 def covered(section: str, aws: AccountSession) -> SectionCoverage:
     """How collecting a section ends."""
-    return collecting._ask_sections([SECTIONS[section]], aws, WINDOW, TODAY)[section].coverage
+    return answer_of(SECTIONS[section], aws, today=TODAY).coverage
 
 
 def collected(section: str, aws: AccountSession) -> Any:
     """The payload of a section that ends well."""
-    answer = collecting._ask_sections([SECTIONS[section]], aws, WINDOW, TODAY)[section]
+    answer = answer_of(SECTIONS[section], aws, today=TODAY)
     assert not answer.coverage.status.is_gap, answer.coverage
     return answer.payload
 
