@@ -43,16 +43,13 @@ def test_a_name_that_stands_in_two_environments_is_two_services(rows: list[Any])
     assert set(Counter(row["service_name"] for row in keyed).values()) == {2}
 
 
-def test_the_day_of_the_window_is_asked_for(asked: Asking) -> None:
-    aws, periods = asked.session(asked.first, REGION), []
-    aws.client("application-signals").meta.events.register(
-        "provide-client-params.application-signals.ListServices", lambda params, **_: periods.append(params)
-    )
-    application.collect(aws, WINDOW)
+def test_the_day_of_the_window_is_asked_for(asked: Asking, monkeypatch: pytest.MonkeyPatch) -> None:
+    aws = asked.session(asked.first, REGION)
+    periods: list[dict[str, Any]] = []
+    monkeypatch.setattr(aws, "pages", lambda *_, **period: periods.append(period) or ())
+    assert application.collect(aws, WINDOW) == []
     midnight = dt.datetime.combine(TODAY, dt.time(), dt.UTC)
-    asked_for = {(period["StartTime"], period["EndTime"]) for period in periods}
-    assert asked_for == {(midnight - dt.timedelta(days=1), midnight)}
-    assert len(periods) == 12
+    assert periods == [{"StartTime": midnight - dt.timedelta(days=1), "EndTime": midnight}]
 
 
 def test_what_aws_leaves_out_is_null_or_empty_and_nothing_is_made_up() -> None:
