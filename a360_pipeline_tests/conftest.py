@@ -41,6 +41,11 @@ def no_settings_from_outside(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgres.Server]:
     directory = tmp_path_factory.mktemp("postgres")
     server = postgres.start(directory)
+    with psycopg.connect(server.url("postgres"), autocommit=True) as connection:
+        # Hundreds of databases come and go, and no machine is to be survived.
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+            connection.execute(f"ALTER SYSTEM SET {setting} = off".encode())
+        connection.execute("SELECT pg_reload_conf()")
     postgres.ensure_database(server, "template_warehouse")
     migrate(server.url("template_warehouse"))
     yield server

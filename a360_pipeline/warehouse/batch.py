@@ -20,7 +20,14 @@ from a360_pipeline.warehouse.filing import Filing, file, supersede
 from a360_pipeline.warehouse.ledger import COVERAGE, LOADS, REJECTED
 from a360_pipeline.warehouse.merge import Changes, merge, orphans
 from a360_pipeline.warehouse.posture import recount_findings
-from a360_pipeline.warehouse.retire import backdate, find_unlisted, mark_incomplete, remove_untold, retire
+from a360_pipeline.warehouse.retire import (
+    backdate,
+    find_unlisted,
+    mark_incomplete,
+    remove_untold,
+    retire,
+    retire_absent,
+)
 from a360_pipeline.warehouse.stage import (
     Frame,
     Rejected,
@@ -172,6 +179,7 @@ def _retire(
         if frame.is_listing and not frame.is_late:
             in_time.setdefault(frame.section, []).append(number)
     late = {frame.section for frame in frames if frame.is_listing and frame.is_late}
+    whole = {frame.section for frame in frames if frame.is_listing and frame.is_complete and not frame.is_late}
     corrected = {frame.section for frame in frames if frame.has_facts and frame.is_corrected}
     listed: dict[Table, dict[int, int]] = {}
     for each in told:
@@ -186,6 +194,8 @@ def _retire(
             changes += backdate(connection, section, table)
         if table.name in unlisted:
             changes += retire(connection, table, unlisted[table.name])
+        if table.closes and section in whole:
+            changes += retire_absent(connection, section, table)
         if table.kept is Kept.DATED and section in corrected:
             changes += remove_untold(connection, section, table)
         if changes != Changes():

@@ -122,16 +122,18 @@ def is_whole(snapshot: Snapshot, section: Section) -> bool:
 def rank_of(snapshot: Snapshot, stored: StoredObject, section: Section) -> str:
     """Orders what several snapshots say of one thing, as text: the greatest is believed.
 
-    Facts before none, then the day, ours before the field's, whole listings before cut ones, the time of arrival, the
-    region, the content.
+    Facts before none, then the day, ours before the field's, of ours whole listings before cut ones and of those the
+    longest, the time of arrival, the region, the content.
     """
     covered = snapshot.coverage.get(section.name)
+    cut_at = covered.rows if covered is not None and snapshot.is_ours and covered.status.is_gap else 0
     return "|".join(
         (
             str(int(covered is not None and covered.status.has_facts)),
             snapshot.key.date.isoformat(),
             str(int(snapshot.is_ours)),
             str(int(is_whole(snapshot, section))),
+            f"{cut_at:016}",
             stored.last_modified.astimezone(dt.UTC).isoformat(timespec="microseconds"),
             snapshot.key.region,
             snapshot.sha256,

@@ -251,6 +251,7 @@ def _on_conflict(table: Table, facts: tuple[str, ...]) -> sql.Composable:
             for name in facts
         ]
         sets += [
+            sql.SQL("retired_at = CASE WHEN {} THEN NULL ELSE t.retired_at END").format(later),
             sql.SQL("last_seen = greatest(t.last_seen, excluded.last_seen)"),
             sql.SQL("first_seen = least(t.first_seen, excluded.first_seen)"),
         ]

@@ -91,6 +91,39 @@ def _retire_statement(table: Table) -> sql.Composed:
     )
 
 
+def retire_absent(connection: Connection, section: str, table: Table) -> Changes:
+    """Retires what a complete listing of ours no longer tells of a table whose rows otherwise close by their own word.
+
+    What is closed already stays as it is: a listing of what is open says nothing of it.
+    """
+    row = connection.execute(_absent_statement(table), {"section": section}).fetchone()
+    assert row is not None  # noqa: S101 - an aggregate gives a row
+    return Changes(retired=int(row[0]))
+
+
+@cache
+def _absent_statement(table: Table) -> sql.Composed:
+    return sql.SQL(
+        "{resolved}, aged AS (UPDATE {table} t SET retired_at = f.date FROM {frames} f "
+        "JOIN accounts a ON a.account_id = f.account AND a.region = f.region "
+        "WHERE f.section = %(section)s AND f.is_listing AND f.is_complete AND NOT f.is_late AND t.account_id = a.id "
+        "AND t.retired_at IS NULL AND t.{closes} IS DISTINCT FROM 'RESOLVED' AND t.last_seen < f.date "
+        "AND NOT EXISTS (SELECT FROM resolved r WHERE r.account_id = t.account_id AND {same}) "
+        "RETURNING t.id, t.account_id, t.retired_at, {before} AS before), "
+        "remembered AS (INSERT INTO resource_changes (table_name, row_id, account_id, date, change, before) "
+        "SELECT {name}, id, account_id, retired_at, 'retired', before FROM aged "
+        "ON CONFLICT ON CONSTRAINT resource_changes_key DO NOTHING) SELECT count(*) FROM aged"
+    ).format(
+        resolved=resolved(table),
+        table=sql.Identifier(table.name),
+        frames=FRAMES,
+        closes=sql.Identifier(table.closes or ""),
+        same=same_key(table, "r", "t"),
+        before=row_json(table, "t"),
+        name=sql.Literal(table.name),
+    )
+
+
 def backdate(connection: Connection, section: str, table: Table) -> Changes:
     """What late listings say of rows that they leave out: when they were gone, and, corrected, that they never were."""
     removed = connection.execute(_take_back_statement(table), {"section": section}).rowcount

@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError
 from a360_pipeline.aws.accounts import discover_accounts
 from a360_pipeline.aws.sessions import AccountSession, Sessions
 from a360_pipeline.collection.collect import collect_accounts
+from a360_pipeline.collection.order import Order
 from a360_pipeline.sandbox.aws import StandIn, serve
 from a360_pipeline.sandbox.facts.model import Sizes
 from a360_pipeline.sandbox.organization import Organization
@@ -107,9 +108,7 @@ def test_buckets_are_asked_once_an_account_and_stand_in_its_own_snapshot(
     account = stand_in.organization.management
     accounts = [each for each in discover_accounts(sessions.hub()) if each.id == account.id]
     today = dt.datetime.now(dt.UTC).date()
-    found = collect_accounts(
-        sessions, store, accounts, run_date=today, today=today, regions=settings.regions, threads=2
-    )
+    found = collect_accounts(sessions, store, Order.of(settings, accounts, accounts, today, today))
     told = {
         each.snapshot.key.region: {row["service_name"] for row in each.snapshot.content["service_resources"]}
         for each in found

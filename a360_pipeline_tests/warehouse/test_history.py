@@ -165,6 +165,15 @@ def test_a_corrected_snapshot_of_the_day_replaces_what_only_the_first_one_held(
     assert len([name for name in loaded if "2026-03-02" in name]) == 2, "both versions are kept"
 
 
+@pytest.mark.parametrize("first", [Status.OK, Status.PARTIAL])
+def test_a_shorter_listing_of_the_day_takes_nothing_back(
+    first: Status, tell: Tell, connection: psycopg.Connection[Any]
+) -> None:
+    tell(2, key("a"), key("b"), status=first)
+    tell(2, key("a"), status=Status.PARTIAL)
+    assert seen(connection) == {"a": (2, None, None), "b": (2, None, None)}
+
+
 def test_a_monthly_snapshot_of_the_day_is_another_report(tell: Tell, connection: psycopg.Connection[Any]) -> None:
     """R19."""
     tell(1, key("a"))
