@@ -47,6 +47,9 @@ class Caller:
     spend: Spend
 
 
+RENEWED = "a360_renewed"
+"""Marks a call whose credentials were renewed: once is enough."""
+
 _asking: ContextVar[Caller] = ContextVar("asking")
 _signed_with: ContextVar[str | None] = ContextVar("signed_with", default=None)
 
@@ -162,8 +165,9 @@ class Clients:
             who().meter.add(retries=int(attempts > 1), throttles=int(throttled))
             if throttled:
                 bucket().throttled()
-            credentials = who().credentials
-            if code in EXPIRED and attempts == 1 and isinstance(credentials, RoleCredentials):
+            credentials, context = who().credentials, details["request_dict"]["context"]
+            if code in EXPIRED and isinstance(credentials, RoleCredentials) and RENEWED not in context:
+                context[RENEWED] = True
                 credentials.reject(_signed_with.get())
                 return 0.0
             return self._retries.delay(response=response, attempts=attempts, **details)

@@ -48,6 +48,17 @@ def test_credentials_that_expire_in_the_middle_are_renewed_and_the_call_is_repea
     assert (effort.calls, effort.retries) == (len(held(aws, stand_in)), 1)
 
 
+def test_credentials_that_expire_while_a_call_is_tried_again_are_renewed_too(
+    aws: AccountSession, stand_in: StandIn
+) -> None:
+    listed(aws)
+    stand_in.faults.set(cut={"kms:ListKeys": 1}, expire_after={str(aws.account_id): 1})
+    before = aws.meter.effort
+    assert sorted(listed(aws)) == held(aws, stand_in)
+    effort = aws.meter.effort - before
+    assert (effort.calls, effort.retries) == (1, 2)
+
+
 def test_credentials_that_stay_refused_are_told_after_one_renewal(aws: AccountSession, stand_in: StandIn) -> None:
     stand_in.faults.set(errors={"kms:ListKeys": "ExpiredTokenException"})
     with pytest.raises(ClientError, match="ExpiredTokenException"):
