@@ -22,6 +22,7 @@ from a360_pipeline.sections.registry import SECTIONS
 from a360_pipeline.settings import Settings
 from a360_pipeline.snapshot.store import SnapshotStore
 from a360_pipeline.snapshot.wire import read_snapshot
+from a360_pipeline_tests.collection.test_shared import ce_calls
 
 TODAY = dt.datetime.now(dt.UTC).date()
 
@@ -167,12 +168,12 @@ def test_where_the_bucket_cannot_be_read_nobody_is_asked_for_what_could_not_be_k
 
 
 def test_the_effort_of_an_organizations_question_is_counted_once(
-    sessions: Sessions, store: SnapshotStore, settings: Settings, accounts: list[Account]
+    sessions: Sessions, store: SnapshotStore, settings: Settings, accounts: list[Account], stand_in: StandIn
 ) -> None:
     """S28: Cost Explorer bills by request, whatever the number of accounts and regions."""
     found = collect_accounts(sessions, store, Order.of(settings, accounts, accounts, TODAY, TODAY))
     paid = [covered.effort.paid_calls for each in found for covered in each.snapshot.coverage.values()]
-    assert sum(paid) == 2
+    assert sum(paid) == ce_calls(stand_in) > 0
 
 
 def test_snapshots_are_encrypted_with_the_key_of_the_settings(collect: Collect, store: SnapshotStore) -> None:

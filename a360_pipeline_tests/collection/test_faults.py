@@ -14,7 +14,7 @@ from a360_pipeline.aws.accounts import Account, discover_accounts
 from a360_pipeline.aws.sessions import AccountSession, Sessions
 from a360_pipeline.collection.collect import Collected, collect_accounts
 from a360_pipeline.collection.order import Order
-from a360_pipeline.coverage import SectionCoverage
+from a360_pipeline.coverage import SectionCoverage, Status
 from a360_pipeline.sandbox.aws import StandIn
 from a360_pipeline.sections.model import Window
 from a360_pipeline.sections.registry import SECTIONS
@@ -65,7 +65,8 @@ def collect(
 
 
 def told(collected: Collected) -> dict[str, tuple[str, int]]:
-    return {name: (str(one.status), one.rows) for name, one in collected.snapshot.coverage.items()}
+    covered = collected.snapshot.coverage
+    return {name: (str(covered[name].status), covered[name].rows) for name in ("kms", "inventory")}
 
 
 def kms(collected: Collected) -> SectionCoverage:
@@ -125,7 +126,7 @@ def test_a_code_means_what_its_section_says_it_means(
     collect: Collect, stand_in: StandIn, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """S6."""
-    section = replace(SECTIONS["kms"], errors={"InvalidAccessException": "not_enabled"})
+    section = replace(SECTIONS["kms"], errors={"InvalidAccessException": Status.NOT_ENABLED})
     monkeypatch.setitem(SECTIONS, "kms", section)
     stand_in.faults.set(errors={"kms:*": "InvalidAccessException"})
     assert kms(collect()).status == "not_enabled"
