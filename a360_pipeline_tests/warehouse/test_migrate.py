@@ -16,7 +16,14 @@ from a360_pipeline.warehouse.migrate import Migration, migrate, view_files
 from a360_pipeline.warehouse.tables import ALL_TABLES
 
 CONTRACT = Path(__file__).parents[3] / "shared" / "contract"
-OWN_VIEWS = {"account_context", "view_changes_since_yesterday"}
+OWN_VIEWS = {
+    "account_context",
+    "view_changes_since_yesterday",
+    "view_cost_anomalies",
+    "view_cost_history",
+    "view_iam_access_keys",
+    "view_iam_users",
+}
 
 
 @pytest.fixture
