@@ -22,7 +22,7 @@ ACL = {"Name": "a", "Id": "1", "ARN": "arn:1", "VisibilityConfig": VISIBLE, "Def
 
 @pytest.fixture(scope="module")
 def running() -> Iterator[Asking]:
-    with asking(Sizes(keys=4, instances=1, applications=1, patches=1, others=10)) as found:
+    with asking(Sizes(keys=4, instances=1, applications=1, patches=1, others=30)) as found:
         yield found
 
 
