@@ -284,6 +284,8 @@ class Section:
     """Where an administrator account answers for its members: their payloads, asked there once (a region)."""
     errors: Mapping[str, Status] = field(default_factory=dict)
     """What an error code means here, where it says more than the same code elsewhere: such as a service not enabled."""
+    by_owner: Callable[[Payload, str], Mapping[str, Payload]] | None = None
+    """Where an administrator's listing holds its members' rows too: the payload of each account, given its own id."""
     parts: tuple[str, ...] = ()
     """For a payload that is an object holding lists: the names of those that tables are filled from."""
     status_field: str | None = None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from a360_pipeline.sections.model import Payload, Reference, Row
@@ -32,3 +32,10 @@ def elements(found: Any) -> Iterator[Any]:
 def at(name: str) -> Callable[[Payload], Iterable[Row]]:
     """The rows under one name of a payload that is an object."""
     return lambda payload: elements(payload.get(name))
+
+
+def owner_of(row: Any, name: str, own: str) -> str:
+    """The account that the ARN under `name` says a row is of; `own` where it says none."""
+    arn = row.get(name) if isinstance(row, Mapping) else None
+    account = arn.split(":", 5)[4:5] if isinstance(arn, str) and arn.startswith("arn:") else []
+    return account[0] if account and len(account[0]) == 12 and account[0].isdecimal() else own

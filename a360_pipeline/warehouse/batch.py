@@ -16,7 +16,7 @@ from a360_pipeline.snapshot.store import StoredObject
 from a360_pipeline.snapshot.wire import Snapshot, facts
 from a360_pipeline.warehouse.connection import Connection
 from a360_pipeline.warehouse.convert import jsonb
-from a360_pipeline.warehouse.filing import Filing, file, supersede
+from a360_pipeline.warehouse.filing import Filing, file, make_accounts, supersede
 from a360_pipeline.warehouse.ledger import COVERAGE, LOADS, REJECTED
 from a360_pipeline.warehouse.merge import Changes, merge, orphans
 from a360_pipeline.warehouse.posture import recount_findings
@@ -84,10 +84,13 @@ def run_batch(connection: Connection, bucket: str, found: Sequence[Found]) -> Ou
         copy_stage(connection, each)
     lost = _orphans(connection, filings, staged)
     any_late = any(frame.is_late for frame in frames)
+    guests = [number for number, filing in enumerate(filings, start=LEDGER_FRAME + 1) if filing.host]
     for each in told:
         if each.columns:
             rows = each.counts().total() - lost[each.table.name]
             outcome.tables[each.table.name] = merge(connection, each.table, rows, any_late=any_late)
+        if guests and each.table.name == "accounts":
+            make_accounts(connection, guests)
     if staged["security"].columns:
         recount_findings(connection)
     _retire(connection, frames, told, outcome, any_late=any_late)
@@ -95,11 +98,12 @@ def run_batch(connection: Connection, bucket: str, found: Sequence[Found]) -> Ou
     outcome.rejected = len(rejected)
     if any(frame.is_listing and frame.is_retold for frame in frames):
         supersede(connection)
-    coverage = [
-        _settled(number, filing, staged, rejected)
-        for number, filing in enumerate(filings, start=LEDGER_FRAME + 1)
-        if filing.with_facts
-    ]
+    # Each filing that has a place in the ledger, and with it what it holds of other accounts.
+    settled: dict[int, dict[int, Filing]] = {}
+    for number, filing in enumerate(filings, start=LEDGER_FRAME + 1):
+        if filing.with_facts:
+            settled.setdefault(id(filing.host or filing), {})[number] = filing
+    coverage = [_settled(parts, staged, rejected) for parts in settled.values()]
     unknown = _unknown_fields(filings, staged)
     _write(connection, (COVERAGE, coverage), (LOADS, _load_rows(bucket, fresh, attempts, coverage, unknown, outcome)))
     _reject(connection, rejected, filings)
@@ -129,7 +133,7 @@ def _claim(connection: Connection, bucket: str, found: Sequence[Found], outcome:
 
 
 def _stage(filing: Filing, number: int, frames: Sequence[Frame], staged: Mapping[str, Staged]) -> None:
-    payload = filing.snapshot.payload(filing.section)
+    payload = filing.payload
     for table in filing.section.tables if payload is not None else ():
         if not (table.frames or filing.has_facts):
             continue
@@ -142,7 +146,8 @@ def _stage(filing: Filing, number: int, frames: Sequence[Frame], staged: Mapping
             filing.superseded += len(rows)
             continue
         add_rows(staged[table.name], number, frames, rows)
-        if not table.frames:
+        # What a guest's rows refer to was made for it here: the snapshot holds it once.
+        if not table.frames and not (filing.host and table.name in filing.referred_to):
             filing.counts[table.name] = len(rows)
 
 
@@ -202,19 +207,25 @@ def _retire(
             outcome.tables[table.name] = outcome.tables.get(table.name, Changes()) + changes
 
 
-def _settled(frame: int, filing: Filing, staged: dict[str, Staged], rejected: Sequence[Rejected]) -> dict[str, Any]:
-    """The coverage ledger's row. Refused rows make an otherwise whole section `partial`."""
+def _settled(parts: Mapping[int, Filing], staged: dict[str, Staged], rejected: Sequence[Rejected]) -> dict[str, Any]:
+    """The coverage ledger's row of a filing and its guests, by frame. Refused rows make a whole section `partial`."""
+    filing = next(iter(parts.values()))
     covered = filing.snapshot.coverage[filing.section.name]
-    refused = Counter(each.table for each in rejected if each.frame == frame)
-    repeated = {name: staged[name].repeated[frame] for name in filing.counts}
-    loaded = {name: count - refused[name] - repeated[name] for name, count in filing.counts.items()}
+    refused = Counter(each.table for each in rejected if each.frame in parts)
+    repeated: Counter[str] = Counter()
+    read: Counter[str] = Counter()
+    for number, part in parts.items():
+        repeated.update({name: staged[name].repeated[number] for name in part.counts})
+        read.update(part.counts)
+    loaded = {name: count - refused[name] - repeated[name] for name, count in read.items()}
+    of_guests = sum((part.counts for part in parts.values() if part.host), Counter[str]())
     status, message = covered.status, covered.message
     if refused and not status.is_gap:
         status = Status.PARTIAL
         message = f"{refused.total()} rows rejected; rejected_rows has them with their reasons"
     account, region, section, date, interval = filing.cell
     # Of a section whose rows go to two places, each place says what came to it.
-    rows = filing.counts.total() + filing.superseded if filing.is_split else covered.rows
+    rows = read.total() + filing.superseded if filing.is_split else covered.rows
     # What only frames the facts is not counted among them, refused or not.
     framing = {table.name for table in filing.section.tables if table.frames}
     return {
@@ -229,7 +240,8 @@ def _settled(frame: int, filing: Filing, staged: dict[str, Staged], rejected: Se
         "rows_rejected": sum(count for name, count in refused.items() if name not in framing),
         "rows_repeated": sum(repeated.values()),
         "rows_superseded": filing.superseded,
-        "rows_by_table": loaded,
+        # Under this account: what is of others stands under theirs.
+        "rows_by_table": {name: count - of_guests[name] for name, count in loaded.items()},
         "calls": covered.effort.calls,
         "retries": covered.effort.retries,
         "throttles": covered.effort.throttles,

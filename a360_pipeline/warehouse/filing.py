@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from a360_pipeline.coverage import GLOBAL
-from a360_pipeline.sections.model import Row, Scope, Section, Table
+from a360_pipeline.sections.model import Payload, Row, Scope, Section, Table
 from a360_pipeline.sections.registry import SECTIONS, TABLES
 from a360_pipeline.snapshot.store import StoredObject
 from a360_pipeline.snapshot.wire import Snapshot
@@ -35,6 +35,14 @@ class Filing:
     """Rows read by table; only of facts."""
     superseded: int = 0
     """Rows of listings that another snapshot of the day, of another interval, tells better."""
+    host: Filing | None = None
+    """For what an administrator's snapshot tells of another account: the filing of its own."""
+    account: str = ""
+    payload: Payload | None = None
+
+    def __post_init__(self) -> None:
+        self.account = self.account or self.snapshot.key.account
+        self.payload = self.snapshot.payload(self.section) if self.payload is None else self.payload
 
     @property
     def cell(self) -> Cell:
@@ -48,12 +56,17 @@ class Filing:
     @property
     def is_listing(self) -> bool:
         """Whether, of the day's snapshots, this one says what there is: one does, whatever the intervals."""
-        return self.has_facts and self.rank >= self.standing.day_rank
+        return self.has_facts and self.host is None and self.rank >= self.standing.day_rank
 
     @property
     def is_complete(self) -> bool:
         """Whether it lists all there is, so that what it leaves out is gone."""
-        return self.has_facts and is_whole(self.snapshot, self.section)
+        return self.has_facts and self.host is None and is_whole(self.snapshot, self.section)
+
+    @property
+    def referred_to(self) -> set[str]:
+        """The tables whose rows other rows of the section refer to."""
+        return {reference.table for table in self.section.tables for reference in table.references}
 
     @property
     def is_split(self) -> bool:
@@ -72,7 +85,7 @@ class Filing:
     def frame(self) -> Frame:
         key, standing = self.snapshot.key, self.standing
         return Frame(
-            account=key.account,
+            account=self.account,
             region=self.region,
             section=self.section.name,
             rank=self.rank,
@@ -154,10 +167,37 @@ def file(connection: Connection, snapshots: Sequence[tuple[StoredObject, Snapsho
                 cell = cell_of(snapshot, section, region)
                 if ranks.get(cell) == rank:
                     framed.add(region)
-                    filings.append(Filing(stored, snapshot, section, region, rank, True, standings[cell]))
+                    filings += _by_owner(Filing(stored, snapshot, section, region, rank, True, standings[cell]))
             if own not in framed and any(table.frames for table in section.tables):
                 filings.append(Filing(stored, snapshot, section, own, rank, False, Standing()))
     return filings
+
+
+def _by_owner(filing: Filing) -> list[Filing]:
+    """The filing of the snapshot's own account, and those of the accounts whose rows are among its own."""
+    if not filing.has_facts or filing.payload is None or filing.section.by_owner is None:
+        return [filing]
+    payloads = filing.section.by_owner(filing.payload, filing.account)
+    filing.payload = payloads[filing.account]
+    guests = [
+        replace(filing, host=filing, account=account, payload=payload, counts=Counter(), standing=Standing())
+        for account, payload in payloads.items()
+        if account != filing.account
+    ]
+    return [filing, *guests]
+
+
+def make_accounts(connection: Connection, guests: Sequence[int]) -> None:
+    """Makes the rows of accounts under which these frames belong and of which nobody has told yet."""
+    connection.execute(MAKE_ACCOUNTS, [list(guests)])
+
+
+MAKE_ACCOUNTS = """
+    INSERT INTO accounts (account_id, region, csp, first_seen, last_seen)
+    SELECT f.account, f.region, 'AWS', min(f.date), max(f.date) FROM "stage@frames" f
+    WHERE f."@frame" = ANY (%s::bigint[]) GROUP BY f.account, f.region
+    ON CONFLICT ON CONSTRAINT accounts_key DO NOTHING
+"""
 
 
 def _standings(

@@ -22,9 +22,10 @@ from a360_pipeline.sections.model import (
     Table,
     Type,
     Window,
+    whole,
 )
 from a360_pipeline.sections.security.members import ENABLED, associated, by_owner
-from a360_pipeline.sections.shapes import ACCOUNT
+from a360_pipeline.sections.shapes import ACCOUNT, owner_of
 
 INSPECTOR_FINDINGS = Table(
     "inspector_findings",
@@ -63,6 +64,15 @@ STATUS_BY_STATE: Mapping[str, Status] = {
     "ACCESS_DENIED": Status.DENIED,
 }
 """What it means that the state of an account is not ENABLED."""
+
+
+def _by_account(payload: Payload, own: str) -> dict[str, Payload]:
+    """The findings of each account: a sender in an administrator account lists its members'."""
+    found: dict[str, list[Any]] = {own: []}
+    findings: Iterable[Any] = whole(payload)
+    for finding in findings:
+        found.setdefault(owner_of(finding, "finding_arn", own), []).append(finding)
+    return found
 
 
 def collect(aws: AccountSession, window: Window) -> Payload:
@@ -160,5 +170,6 @@ SECTION = Section(
     tables=(INSPECTOR_FINDINGS,),
     collect=collect,
     collect_members=collect_members,
+    by_owner=_by_account,
     status_field="security",
 )

@@ -27,7 +27,7 @@ from a360_pipeline.sections.model import (
     whole,
 )
 from a360_pipeline.sections.security.members import associated, by_owner
-from a360_pipeline.sections.shapes import ACCOUNT, elements
+from a360_pipeline.sections.shapes import ACCOUNT, elements, owner_of
 
 SECURITY = Table(
     "security",
@@ -111,6 +111,23 @@ SEVERITIES = ("CRITICAL", "HIGH", "MEDIUM", "LOW", "INFORMATIONAL")
 NORMALIZED = ((90, "CRITICAL"), (70, "HIGH"), (40, "MEDIUM"), (1, "LOW"), (0, "INFORMATIONAL"))
 """From which normalized severity on a finding without a label is called so."""
 Filters = dict[str, list[dict[str, Any]]]
+
+
+def _by_account(payload: Payload, own: str) -> dict[str, Payload]:
+    """The summaries of each account, with its own findings: a sender in an administrator account lists its members'."""
+    found: dict[str, list[Any]] = {own: []}
+    summaries: Iterable[Any] = whole(payload)
+    for summary in summaries:
+        listed = summary.get("findings") if isinstance(summary, Mapping) else None
+        if not isinstance(listed, list):
+            found[own].append(summary)
+            continue
+        of: dict[str, list[Any]] = {own: []}
+        for finding in listed:
+            of.setdefault(owner_of(finding, "finding_id", own), []).append(finding)
+        for account, findings in of.items():
+            found.setdefault(account, []).append({**summary, "findings": findings})
+    return found
 
 
 def collect(aws: AccountSession, window: Window) -> Payload:
@@ -248,6 +265,7 @@ SECTION = Section(
     tables=(SECURITY, FINDINGS),
     collect=collect,
     collect_members=collect_members,
+    by_owner=_by_account,
     # "Account ... is not subscribed to AWS Security Hub."
     errors={"InvalidAccessException": Status.NOT_ENABLED},
     status_field="security",
