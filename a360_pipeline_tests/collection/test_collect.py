@@ -176,6 +176,19 @@ def test_the_effort_of_an_organizations_question_is_counted_once(
     assert sum(paid) == ce_calls(stand_in) > 0
 
 
+def test_a_part_that_fails_for_the_organization_makes_the_section_of_each_account_partial(
+    sessions: Sessions, store: SnapshotStore, settings: Settings, accounts: list[Account], stand_in: StandIn
+) -> None:
+    """S4: a failed part of a question that is asked once is not lost."""
+    stand_in.faults.set(denied={stand_in.organization.management.id: ["ce:GetAnomalies"]})
+    found = collect_accounts(sessions, store, Order.of(settings, accounts, accounts, TODAY, TODAY))
+    told = [each.snapshot for each in found if each.snapshot.key.region == "Global"]
+    assert {snapshot.coverage["cost"].status for snapshot in told} == {Status.PARTIAL}
+    assert {snapshot.coverage["service"].status for snapshot in told} == {Status.OK}
+    assert all("cost anomalies: " in str(snapshot.coverage["cost"].message) for snapshot in told)
+    assert {snapshot.content["cost"]["anomalies_detected"] for snapshot in told} == {None}
+
+
 def test_snapshots_are_encrypted_with_the_key_of_the_settings(collect: Collect, store: SnapshotStore) -> None:
     key = "arn:aws:kms:us-east-1:111122223333:key/a"
     stored = collect(store=replace(store, kms_key_id=key))["Global"].stored_as

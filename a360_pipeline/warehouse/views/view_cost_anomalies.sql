@@ -20,7 +20,9 @@ SELECT
     c.account_partner,
     c.account_customer,
     c.account_full,
-    c.project_product_name
+    c.project_product_name,
+    n.first_seen,
+    n.last_seen
 FROM cost_anomalies n
 JOIN account_context c ON c.id = n.account_id
-WHERE n.retired_at IS NULL
+WHERE n.retired_at IS NULL AND c.account_retired_at IS NULL
