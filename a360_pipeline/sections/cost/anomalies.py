@@ -13,7 +13,7 @@ from a360_pipeline.sections.cost.usage import USD_PER_REQUEST
 from a360_pipeline.sections.model import Column, Kept, Operation, Row, Table, Type, Window
 from a360_pipeline.sections.shapes import ACCOUNT, at
 
-GET_ANOMALIES = Operation("ce", "GetAnomalies", usd_per_request=USD_PER_REQUEST)
+GET_ANOMALIES = Operation("ce", "GetAnomalies", usd_per_request=USD_PER_REQUEST, at_least=0)
 LOOK_BACK = dt.timedelta(days=30)
 """How long an anomaly may still grow or end after it was first told; AWS keeps them for 90 days."""
 

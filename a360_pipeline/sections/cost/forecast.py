@@ -13,7 +13,7 @@ from a360_pipeline.aws.sessions import AccountSession
 from a360_pipeline.sections.cost.usage import USD_PER_REQUEST
 from a360_pipeline.sections.model import Operation, Row, Window, month_after
 
-GET_COST_FORECAST = Operation("ce", "GetCostForecast", usd_per_request=USD_PER_REQUEST)
+GET_COST_FORECAST = Operation("ce", "GetCostForecast", usd_per_request=USD_PER_REQUEST, at_least=0)
 CONFIDENCE_PER_CENT = 80
 """How sure AWS is that the cost will lie between the bounds."""
 

@@ -10,7 +10,6 @@ from a360_pipeline.sections.cost.usage import USD_PER_REQUEST
 from a360_pipeline.sections.model import Operation, Row, Window
 from a360_pipeline.sections.ri_sp_savings.answers import exact, seconds_between, unless_unavailable
 
-OPERATIONS = (Operation("ce", "GetReservationUtilization", usd_per_request=USD_PER_REQUEST),)
 SERVICES = (
     "Amazon Elastic Compute Cloud - Compute",
     "Amazon Relational Database Service",
@@ -19,6 +18,7 @@ SERVICES = (
     "Amazon Elasticsearch Service",
 )
 """Those that Cost Explorer tells reservations of: one to a request, and unasked only of EC2."""
+OPERATIONS = (Operation("ce", "GetReservationUtilization", usd_per_request=USD_PER_REQUEST, at_least=len(SERVICES)),)
 
 
 def ask(hub: AccountSession, window: Window) -> Iterator[tuple[str, Row]]:
