@@ -12,6 +12,7 @@ from a360_pipeline.sections.cost import anomalies, forecast, savings
 from a360_pipeline.sections.cost.usage import (
     GET_COST_AND_USAGE,
     Usage,
+    ask_history,
     has_history,
     read_again_from,
     shared_usage,
@@ -133,7 +134,8 @@ def collect(hub: AccountSession, window: Window, accounts: Sequence[Account]) ->
     What AWS knows only of now is asked only of now: a past day's report leaves it out.
     """
     usage = shared_usage(hub, window)
-    reports = {account.id: _report(usage, account.id, window) for account in accounts}
+    history = ask_history(hub, window) if has_history(window) else None
+    reports = {account.id: _report(usage, history, account.id, window) for account in accounts}
     if window.is_now:
         payer = payer_of(accounts)
         _add_anomalies(hub, window, reports, payer)
@@ -142,7 +144,7 @@ def collect(hub: AccountSession, window: Window, accounts: Sequence[Account]) ->
     return reports
 
 
-def _report(usage: Usage, account_id: str, window: Window) -> dict[str, Any]:
+def _report(usage: Usage, history: Usage | None, account_id: str, window: Window) -> dict[str, Any]:
     services = usage.services(account_id, window.start, window.end)
     current = usage.total(account_id, window.start, window.end)
     previous = usage.total(account_id, window.previous_start, window.start)
@@ -165,10 +167,10 @@ def _report(usage: Usage, account_id: str, window: Window) -> dict[str, Any]:
         "anomalies_detected": None,
         "anomalies": [],
     }
-    if has_history(window):
+    if history is not None:
         report["cost_history"] = [
-            {"date": day.isoformat(), "cost": cost, "currency": usage.currency, "is_estimated": is_estimated}
-            for day, cost, is_estimated in usage.days(account_id, read_again_from(window))
+            {"date": day.isoformat(), "cost": cost, "currency": history.currency, "is_estimated": is_estimated}
+            for day, cost, is_estimated in history.days(account_id, read_again_from(window))
         ]
     return report
 

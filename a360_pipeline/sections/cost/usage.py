@@ -1,10 +1,10 @@
-"""The one question about usage that the cost sections share: cost by account, day and service."""
+"""The questions about usage that the cost sections share: by account and service, and by account day by day."""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
@@ -30,7 +30,7 @@ Costs = Mapping[str, Decimal]
 
 @dataclass
 class Usage:
-    """Unblended cost by account id, first day of a day or month, and service."""
+    """Unblended cost by account id, first day of a day or month, and service: "" where services are not told apart."""
 
     costs: dict[str, dict[dt.date, dict[str, Decimal]]] = field(
         default_factory=lambda: defaultdict(lambda: defaultdict(lambda: defaultdict(Decimal)))
@@ -39,14 +39,14 @@ class Usage:
     currency: str | None = None
 
     def add(self, periods: Iterable[Mapping[str, Any]]) -> Usage:
-        """Takes in ResultsByTime grouped by LINKED_ACCOUNT and SERVICE; a period may come in several pages."""
+        """Takes in ResultsByTime by LINKED_ACCOUNT, and SERVICE or not; a period may come in several pages."""
         for period in periods:
             day = dt.date.fromisoformat(period["TimePeriod"]["Start"])
             self.is_estimated[day] = period.get("Estimated", False) or self.is_estimated.get(day, False)
             for group in period["Groups"]:
-                account_id, service = group["Keys"]
+                account_id, *service = group["Keys"]
                 amount = group["Metrics"][METRIC]
-                self.costs[account_id][day][service] += Decimal(amount["Amount"])
+                self.costs[account_id][day]["".join(service)] += Decimal(amount["Amount"])
                 self.currency = amount.get("Unit", self.currency)
         return self
 
@@ -77,7 +77,17 @@ def read_again_from(window: Window) -> dt.date:
     return month_before(run_date) if run_date.day <= INVOICE_CLOSED_BY else run_date.replace(day=1)
 
 
-def ask_usage(hub: AccountSession, window: Window, start: dt.date, **parameters: Any) -> Usage:
+BY_ACCOUNT = {"Type": "DIMENSION", "Key": "LINKED_ACCOUNT"}
+BY_SERVICE = {"Type": "DIMENSION", "Key": "SERVICE"}
+
+
+def ask_usage(
+    hub: AccountSession,
+    window: Window,
+    start: dt.date,
+    group_by: Sequence[Mapping[str, str]] = (BY_ACCOUNT, BY_SERVICE),
+    **parameters: Any,
+) -> Usage:
     """Cost Explorer GetCostAndUsage of [start, the window's end) for all accounts, each page a paid request."""
     periods = hub.pages(
         "ce",
@@ -86,18 +96,20 @@ def ask_usage(hub: AccountSession, window: Window, start: dt.date, **parameters:
         TimePeriod={"Start": start.isoformat(), "End": window.end.isoformat()},
         Granularity=GRANULARITY[window.interval],
         Metrics=[METRIC],
-        GroupBy=[{"Type": "DIMENSION", "Key": "LINKED_ACCOUNT"}, {"Type": "DIMENSION", "Key": "SERVICE"}],
+        GroupBy=list(group_by),
         **parameters,
     )
     return Usage().add(periods)
 
 
 def shared_usage(hub: AccountSession, window: Window) -> Usage:
-    """The window, the period before it, and what is still restated: one question in a run for all sections."""
-    start = window.previous_start
-    if has_history(window):
-        start = min(start, read_again_from(window))
-    return hub.once(f"usage {window}", lambda: ask_usage(hub, window, start))
+    """The window and the period before it by service: one question in a run for all sections."""
+    return hub.once(f"usage {window}", lambda: ask_usage(hub, window, window.previous_start))
+
+
+def ask_history(hub: AccountSession, window: Window) -> Usage:
+    """Each day that may still be restated. Not by service: pages are paid, and those would be ten times as many."""
+    return ask_usage(hub, window, min(read_again_from(window), window.start), (BY_ACCOUNT,))
 
 
 def has_history(window: Window) -> bool:
