@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -24,6 +25,7 @@ from a360_pipeline.sections.model import (
     Type,
     Window,
 )
+from a360_pipeline.sections.parts import gathered
 from a360_pipeline.sections.shapes import ACCOUNT, at
 
 CONTACT_TYPES = ("billing", "operations", "security")
@@ -153,10 +155,23 @@ def identity(account: Account) -> dict[str, Any]:
 
 
 def collect(aws: AccountSession, _window: Window) -> Payload:
-    """Account API GetContactInformation and GetAlternateContact, one per contact type."""
-    contact = aws.call("account", "get_contact_information")["ContactInformation"]
+    """Account API GetContactInformation and GetAlternateContact, one per contact type: each a part of its own."""
+    questions = [
+        ("contact information", partial(_contact_information, aws)),
+        *((f"{each} contact", partial(_alternate_contact, aws, each)) for each in CONTACT_TYPES),
+    ]
+    told = dict(gathered(aws, questions))
     return {
-        "contact_info": {
+        "contact_info": told.pop(CONTACT_INFO.name, None),
+        "alternate_contacts": told,
+    }
+
+
+def _contact_information(aws: AccountSession) -> Iterator[tuple[str, Row]]:
+    contact = aws.call("account", "get_contact_information")["ContactInformation"]
+    yield (
+        CONTACT_INFO.name,
+        {
             "address_line1": contact.get("AddressLine1"),
             "address_line2": contact.get("AddressLine2"),
             "address_line3": contact.get("AddressLine3"),
@@ -169,29 +184,28 @@ def collect(aws: AccountSession, _window: Window) -> Payload:
             "website_url": contact.get("WebsiteUrl"),
             "full_name": contact.get("FullName"),
         },
-        "alternate_contacts": {
-            contact_type: found
-            for contact_type in CONTACT_TYPES
-            if (found := _alternate_contact(aws, contact_type)) is not None
-        },
-    }
+    )
 
 
-def _alternate_contact(aws: AccountSession, contact_type: str) -> Row | None:
+def _alternate_contact(aws: AccountSession, contact_type: str) -> Iterator[tuple[str, Row]]:
+    """The contact of a type; none where none was entered."""
     try:
         answer = aws.call("account", "get_alternate_contact", AlternateContactType=contact_type.upper())
     except ClientError as error:
         # The API's way of saying that no such contact was entered, which is a fact.
         if error_code(error) == "ResourceNotFoundException":
-            return None
+            return
         raise
     contact = answer["AlternateContact"]
-    return {
-        "name": contact.get("Name"),
-        "title": contact.get("Title"),
-        "email": contact.get("EmailAddress"),
-        "phone": contact.get("PhoneNumber"),
-    }
+    yield (
+        contact_type,
+        {
+            "name": contact.get("Name"),
+            "title": contact.get("Title"),
+            "email": contact.get("EmailAddress"),
+            "phone": contact.get("PhoneNumber"),
+        },
+    )
 
 
 SECTION = Section(

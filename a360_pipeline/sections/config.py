@@ -147,7 +147,7 @@ def collect(aws: AccountSession, window: Window) -> Payload:
         raise Unavailable(Status.NOT_ENABLED, f"AWS Config has no recorder in {aws.region}")
     listed = list(aws.pages("config", "describe_config_rules", "ConfigRules"))
     by_rule = aws.pages("config", "describe_compliance_by_config_rule", "ComplianceByConfigRules")
-    compliance = {each["ConfigRuleName"]: each["Compliance"]["ComplianceType"] for each in by_rule}
+    compliance = {each["ConfigRuleName"]: each.get("Compliance", {}).get("ComplianceType") for each in by_rule}
     packs, members = _packs(aws)
     evaluated: dict[str, dt.datetime | None] | None = None
     with aws.part("when the rules were evaluated"):
@@ -214,13 +214,16 @@ def _pack(pack: Row, status: str | None, rules: Sequence[Row] | None) -> Row:
         "last_update_requested": requested and requested.isoformat(),
         "compliance_status": status,
         "total_rules": None if rules is None else len(rules),
-        "compliant_rules": None if rules is None else sum(rule["ComplianceType"] == KEPT for rule in rules),
-        "non_compliant_rules": None if rules is None else sum(rule["ComplianceType"] == BROKEN for rule in rules),
+        "compliant_rules": None if rules is None else sum(rule.get("ComplianceType") == KEPT for rule in rules),
+        "non_compliant_rules": None if rules is None else sum(rule.get("ComplianceType") == BROKEN for rule in rules),
     }
 
 
 def _rule(
-    rule: Row, compliance: Mapping[str, str], members: Mapping[str, str], evaluated: Mapping[str, dt.datetime | None]
+    rule: Row,
+    compliance: Mapping[str, str | None],
+    members: Mapping[str, str],
+    evaluated: Mapping[str, dt.datetime | None],
 ) -> Row:
     name, source = rule["ConfigRuleName"], rule.get("Source", {})
     last = evaluated.get(name)
@@ -247,7 +250,7 @@ def _result(result: Row, conformance_pack: str | None) -> Row:
         "rule_name": qualifier["ConfigRuleName"],
         "resource_type": qualifier["ResourceType"],
         "resource_id": qualifier["ResourceId"],
-        "compliance_type": result["ComplianceType"],
+        "compliance_type": result.get("ComplianceType"),
         "annotation": result.get("Annotation"),
         "evaluation_mode": qualifier.get("EvaluationMode"),
         "conformance_pack": conformance_pack,

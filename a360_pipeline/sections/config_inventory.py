@@ -119,8 +119,8 @@ def collect(aws: AccountSession, _window: Window) -> Payload:
     if not aws.call("config", "describe_configuration_recorders").get("ConfigurationRecorders"):
         raise Unavailable(Status.NOT_ENABLED, f"Config has no recorder in {aws.region}")
     with aws.part("recorder"):
-        recorders = aws.call("config", "describe_configuration_recorder_status")["ConfigurationRecordersStatus"]
-        if not any(recorder.get("recording") for recorder in recorders):
+        told = aws.call("config", "describe_configuration_recorder_status")
+        if not any(recorder.get("recording") for recorder in told.get("ConfigurationRecordersStatus", ())):
             raise Unavailable(Status.NOT_ENABLED, "it is stopped, and what it recorded may be out of date")
     results = aws.pages("config", "select_resource_config", "Results", Expression=QUERY)
     return [row for _, row in _resources(results)]

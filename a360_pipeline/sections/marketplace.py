@@ -84,7 +84,7 @@ def collect(hub: AccountSession, window: Window, accounts: Sequence[Account]) ->
     granted = _by_account(licenses, payer)
     for account in accounts:
         own = granted[account.id]
-        rows[account.id] += _costs(usage, account.id, window, {each["ProductName"]: each for each in own})
+        rows[account.id] += _costs(usage, account.id, window, {each.get("ProductName"): each for each in own})
         rows[account.id] += [row for each in own for row in license_rows(each, window)]
     if window.is_now and payer in rows:
         rows[payer] += _sales(hub, window)
@@ -100,7 +100,9 @@ def _by_account(licenses: Sequence[Mapping[str, Any]], payer: str | None) -> dic
     return found
 
 
-def _costs(usage: Usage, account_id: str, window: Window, licenses: Mapping[str, Mapping[str, Any]]) -> Iterator[Row]:
+def _costs(
+    usage: Usage, account_id: str, window: Window, licenses: Mapping[str | None, Mapping[str, Any]]
+) -> Iterator[Row]:
     """A row per product that cost something, with what its license says: of several the last to begin."""
     for product, cost in sorted(usage.services(account_id, window.start, window.end).items()):
         by_day = usage.costs[account_id]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
-from a360_pipeline.aws.errors import AWS_ERRORS
 from a360_pipeline.aws.sessions import AccountSession
 from a360_pipeline.sections.model import (
     Column,
@@ -18,6 +18,7 @@ from a360_pipeline.sections.model import (
     Type,
     Window,
 )
+from a360_pipeline.sections.parts import gathered
 from a360_pipeline.sections.service_listings import BUCKETS, IN_A_REGION, Facts
 from a360_pipeline.sections.shapes import ACCOUNT
 
@@ -94,19 +95,7 @@ def collect(aws: AccountSession, _window: Window) -> Payload:
     Operations: ec2 DescribeInstances, DescribeVolumes and DescribeSubnets, rds DescribeDBInstances, elbv2 and elb
     DescribeLoadBalancers, autoscaling DescribeAutoScalingGroups, lambda ListFunctions.
     """
-    found: list[Facts] = []
-    errors: list[Exception] = []
-    for listing in IN_A_REGION:
-        with aws.part(listing.title):
-            try:
-                # One by one, so that the pages before one that fails are kept.
-                for facts in listing.rows(aws):
-                    found.append(facts)
-            except AWS_ERRORS as error:
-                errors.append(error)
-                raise
-    if len(errors) == len(IN_A_REGION):
-        raise errors[0]
+    found = gathered(aws, [(listing.title, partial(listing.rows, aws)) for listing in IN_A_REGION])
     return _rows(found, aws.region)
 
 

@@ -185,7 +185,8 @@ def _row(kind: Kind, found: Mapping[str, Any]) -> Row:
     best = _best(found.get(kind.options) or ())
     for name, path in {**OF_EVERY_OPTION, **kind.best}.items():
         row[name] = at(best, path)
-    metrics = {f"{each['name']} {each['statistic']}": each["value"] for each in found.get("utilizationMetrics") or ()}
+    told = found.get("utilizationMetrics") or ()
+    metrics = {f"{each.get('name')} {each.get('statistic')}": each.get("value") for each in told}
     for name, metric in kind.percentages.items():
         row[name] = metrics.get(metric)
     refreshed = row["last_refresh_timestamp"]

@@ -67,7 +67,7 @@ def by_account(anomalies: Sequence[Mapping[str, Any]], payer: str | None) -> dic
 def count_in(rows: Sequence[Row], window: Window) -> int:
     """How many of them touch the window."""
     start, end = window.start.isoformat(), window.end.isoformat()
-    return sum(row["start_date"] < end and (row["end_date"] is None or row["end_date"] >= start) for row in rows)
+    return sum((row["start_date"] or start) < end and (row["end_date"] or end) >= start for row in rows)
 
 
 def _row(anomaly: Mapping[str, Any], causes: Sequence[Mapping[str, Any]]) -> Row:

@@ -50,7 +50,7 @@ def _filter(account_id: str | None) -> dict[str, Any]:
 def _row(period: Mapping[str, Any]) -> Row:
     return {
         "period": {"start": period["TimePeriod"]["Start"], "end": period["TimePeriod"]["End"]},
-        "amount": Decimal(period["MeanValue"]),
+        "amount": _exact(period.get("MeanValue")),
         "prediction_interval_lower_bound": _exact(period.get("PredictionIntervalLowerBound")),
         "prediction_interval_upper_bound": _exact(period.get("PredictionIntervalUpperBound")),
     }

@@ -41,7 +41,7 @@ def ask(hub: AccountSession, window: Window) -> Iterator[tuple[str, Row]]:
 
 def row(group: Mapping[str, Any], service: str, window: Window) -> Row:
     """The row of one subscription. An All Upfront one has no recurring fee and is a row like any other (S17)."""
-    has, used = group["Attributes"], group["Utilization"]
+    has, used = group["Attributes"], group.get("Utilization", {})
     count, instance_type, platform = has.get("numberOfInstances"), has.get("instanceType"), has.get("platform")
     recurring = exact(has.get("hourlyRecurringFee"))
     return {

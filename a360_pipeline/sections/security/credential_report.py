@@ -39,7 +39,7 @@ def ask(aws: AccountSession, sleep: Callable[[float], None] | None = None) -> Re
     for wait in (*WAITS, None):
         if aws.call("iam", "generate_credential_report")["State"] == "COMPLETE":
             answer = aws.call("iam", "get_credential_report")
-            return Report(read(answer["Content"]), answer["GeneratedTime"])
+            return Report(read(answer["Content"]), answer.get("GeneratedTime"))
         if wait is not None:
             (sleep or time.sleep)(wait)
     raise Unavailable(Status.FAILED, f"IAM did not complete its credential report within {sum(WAITS)} seconds")

@@ -17,7 +17,7 @@ from a360_pipeline.sections.model import (
     Type,
     Window,
 )
-from a360_pipeline.sections.shapes import ACCOUNT
+from a360_pipeline.sections.shapes import ACCOUNT, instant
 
 KMS_KEYS = Table(
     "kms_keys",
@@ -56,14 +56,14 @@ def _key(aws: AccountSession, key_id: str) -> dict[str, Any]:
         "description": key.get("Description"),
         "key_usage": key.get("KeyUsage"),
         "key_state": key.get("KeyState"),
-        "creation_date": key["CreationDate"].isoformat(),
+        "creation_date": instant(key.get("CreationDate")),
         "enabled": key.get("Enabled"),
         "key_rotation_enabled": None,
     }
     if key.get("KeySpec") == "SYMMETRIC_DEFAULT" and key.get("Origin") == "AWS_KMS":
         with aws.part(f"rotation of {key['Arn']}"):
             rotation = aws.call("kms", "get_key_rotation_status", KeyId=key_id)
-            row["key_rotation_enabled"] = rotation["KeyRotationEnabled"]
+            row["key_rotation_enabled"] = rotation.get("KeyRotationEnabled")
     return row
 
 
