@@ -42,6 +42,7 @@ def payload(aws: Asking) -> dict[str, list[dict[str, Any]]]:
 
 
 def test_a_listing_of_many_pages_is_read_to_its_end(aws: Asking) -> None:
+    """S3: users and keys are collected, all of them."""
     found = payload(aws)
     assert len({row["arn"] for row in found["users"]}) == len(found["users"]) == 120 + 1
     assert len({row["access_key_id"] for row in found["access_keys"]}) == len(found["access_keys"]) > 60

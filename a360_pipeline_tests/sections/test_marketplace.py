@@ -49,7 +49,7 @@ def costs_of(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_a_product_costs_each_account_what_that_account_used(stand_in: StandIn) -> None:
-    """S21: not what the organization used, and nothing of what AWS itself bills for."""
+    """S3, S21: not what the organization used, and nothing of what AWS itself bills for."""
     organization = stand_in.organization
     day = DAY.start
     for account_id, rows in rows_of(stand_in).items():
