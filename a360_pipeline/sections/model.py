@@ -50,11 +50,18 @@ class Operation:
     usd_per_request: Decimal = Decimal(0)
     at_least: int = 1
     """Calls that one asking of the section makes at the least; 0 for what is called only where there is something."""
+    also: tuple[str, ...] = ()
+    """IAM actions of other services that AWS wants the caller to have besides, and checks in this call."""
 
     @property
     def action(self) -> str:
         """The IAM action that permits the call, where it is not simply service:Operation."""
         return self.iam_action or f"{self.service}:{self.name}"
+
+    @property
+    def actions(self) -> tuple[str, ...]:
+        """All IAM actions that the call takes, its own first."""
+        return (self.action, *self.also)
 
 
 class Interval(StrEnum):

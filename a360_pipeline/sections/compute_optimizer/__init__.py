@@ -14,6 +14,11 @@ from a360_pipeline.sections.model import AccountRows, History, Operation, Payloa
 
 SERVICE = "compute-optimizer"
 NOT_ENROLLED = "OptInRequiredException"
+ABOUT_ORGANIZATIONS = (
+    "organizations:DescribeAccount",
+    "organizations:DescribeOrganization",
+    "organizations:ListAccounts",
+)
 
 
 def collect(aws: AccountSession, _window: Window) -> Payload:
@@ -67,8 +72,8 @@ SECTION = Section(
     history=History.SNAPSHOT,
     operations=(
         Operation(SERVICE, "GetEnrollmentStatus"),
-        Operation(SERVICE, "GetEnrollmentStatusesForOrganization"),
-        *(Operation(SERVICE, listing.operation) for listing in LISTINGS),
+        Operation(SERVICE, "GetEnrollmentStatusesForOrganization", also=ABOUT_ORGANIZATIONS),
+        *(Operation(SERVICE, listing.operation, also=listing.also) for listing in LISTINGS),
     ),
     tables=(COMPUTE_OPTIMIZER,),
     collect=collect,

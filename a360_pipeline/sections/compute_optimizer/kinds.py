@@ -33,6 +33,8 @@ class Listing:
     method: str
     result: str
     kinds: tuple[Kind, ...]
+    also: tuple[str, ...] = ()
+    """See Operation: who may not see resources of a kind is not told of them here either."""
 
 
 OF_EVERY_ONE = {
@@ -146,26 +148,47 @@ RDS_STORAGE = Kind(
 )
 
 LISTINGS = (
-    Listing("GetEC2InstanceRecommendations", "get_ec2_instance_recommendations", "instanceRecommendations", (EC2,)),
-    Listing("GetEBSVolumeRecommendations", "get_ebs_volume_recommendations", "volumeRecommendations", (EBS,)),
+    Listing(
+        "GetEC2InstanceRecommendations",
+        "get_ec2_instance_recommendations",
+        "instanceRecommendations",
+        (EC2,),
+        also=("ec2:DescribeInstances",),
+    ),
+    Listing(
+        "GetEBSVolumeRecommendations",
+        "get_ebs_volume_recommendations",
+        "volumeRecommendations",
+        (EBS,),
+        also=("ec2:DescribeVolumes",),
+    ),
     Listing(
         "GetLambdaFunctionRecommendations",
         "get_lambda_function_recommendations",
         "lambdaFunctionRecommendations",
         (LAMBDA,),
+        also=("lambda:ListFunctions", "lambda:ListProvisionedConcurrencyConfigs"),
     ),
     Listing(
         "GetAutoScalingGroupRecommendations",
         "get_auto_scaling_group_recommendations",
         "autoScalingGroupRecommendations",
         (AUTO_SCALING,),
+        also=("autoscaling:DescribeAutoScalingGroups", "autoscaling:DescribeAutoScalingInstances"),
     ),
-    Listing("GetECSServiceRecommendations", "get_ecs_service_recommendations", "ecsServiceRecommendations", (ECS,)),
+    Listing(
+        "GetECSServiceRecommendations",
+        "get_ecs_service_recommendations",
+        "ecsServiceRecommendations",
+        (ECS,),
+        also=("ecs:ListClusters", "ecs:ListServices"),
+    ),
     Listing(
         "GetRDSDatabaseRecommendations",
         "get_rds_database_recommendations",
         "rdsDBRecommendations",
         (RDS, RDS_STORAGE),
+        also=("rds:DescribeDBClusters", "rds:DescribeDBInstances"),
     ),
 )
 

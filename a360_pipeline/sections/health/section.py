@@ -91,7 +91,7 @@ SECTION = Section(
         Operation("health", "DescribeEventDetails"),
         Operation("health", "DescribeAffectedEntities"),
         Operation("health", "DescribeEventsForOrganization"),
-        Operation("health", "DescribeAffectedAccountsForOrganization"),
+        Operation("health", "DescribeAffectedAccountsForOrganization", also=("organizations:ListAccounts",)),
         Operation("health", "DescribeEventDetailsForOrganization"),
         Operation("health", "DescribeAffectedEntitiesForOrganization"),
     ),

@@ -123,7 +123,23 @@ WAF_RULES_DETAILED = Table(
 
 
 READ = tuple(Operation("wafv2", name) for name in ("ListWebACLs", "GetWebACL", "GetLoggingConfiguration"))
-ABOUT_ACLS = tuple(Operation("wafv2", name) for name in ("ListResourcesForWebACL", "ListTagsForResource"))
+ABOUT_ACLS = (
+    # For each type of resource WAF asks the service that has it, in the caller's name; API Gateway it does not ask.
+    Operation(
+        "wafv2",
+        "ListResourcesForWebACL",
+        also=(
+            "amplify:ListResourcesForWebACL",
+            "apprunner:ListAssociatedServicesForWebAcl",
+            "appsync:ListResourcesForWebACL",
+            "bedrock-agentcore:GatewayListResourcesForWebACL",
+            "cognito-idp:ListResourcesForWebACL",
+            "ec2:DescribeVerifiedAccessInstanceWebAclAssociations",
+            "elasticloadbalancing:DescribeWebACLAssociation",
+        ),
+    ),
+    Operation("wafv2", "ListTagsForResource"),
+)
 
 SECTIONS = (
     Section(
