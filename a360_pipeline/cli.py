@@ -235,6 +235,51 @@ def collect(date: datetime | None, out: str | None, only_plan: bool, as_json: bo
 
 
 @main.command()
+@click.option("--account", "accounts", multiple=True, help="A 12-digit id; again for more. By default all.")
+@click.option("--region", "regions", multiple=True, help="A region; again for more. By default an account's first.")
+@click.option("--section", "sections", multiple=True, help="A section; again for more. By default all.")
+@click.option("--hub", "is_hub", is_flag=True, help="Try what the hub needs instead: bucket, key, warehouse.")
+@as_json
+@explained
+def preflight(is_hub: bool, as_json: bool, **chosen: tuple[str, ...]) -> None:
+    """Tries what collecting needs, with no paid call; exit code 1 when something is missing that nobody has accepted.
+
+    Of each listing it reads the first page, and asks what is asked of every item of the first one alone. For what is
+    denied it says the least to be added to which policy.
+    """
+    from a360_pipeline.collection.order import UnknownSection
+    from a360_pipeline.gaps import read_accepted_gaps
+    from a360_pipeline.report import preflight as report
+    from a360_pipeline.report.collected import NotToBeCollected
+
+    settings = load_settings()
+    console = Console(highlight=False)
+    if is_hub:
+        _preflight_of_hub(settings, console, as_json)
+        return
+    accepted = read_accepted_gaps(settings.accepted_gaps)
+    asked = report.Asked(**chosen)
+    try:
+        order = report.prepare(asked, settings)
+    except (NotToBeCollected, UnknownSection) as error:
+        raise Refused(str(error)) from error
+    found = report.carry_out(asked, order, settings, accepted)
+    click.echo(json.dumps(found.to_dict())) if as_json else report.print_preflight(found, console)
+    if found.missing:
+        raise click.ClickException(f"{len(found.missing)} are missing that nobody has accepted")
+
+
+def _preflight_of_hub(settings: Settings, console: Console, as_json: bool) -> None:
+    from a360_pipeline.report.hub import check_hub, print_checks
+
+    checks = list(check_hub(settings))
+    click.echo(json.dumps([asdict(each) for each in checks])) if as_json else print_checks(checks, console)
+    failed = [each.name for each in checks if not each.passed]
+    if failed:
+        raise click.ClickException(f"the hub lacks: {', '.join(failed)}")
+
+
+@main.command()
 @click.argument("addresses", metavar="URI...", nargs=-1, required=True)
 @as_json
 @explained

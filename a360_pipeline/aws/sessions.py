@@ -59,7 +59,7 @@ class AccountSession:
         if region == self.region:
             return self
         if region not in self._elsewhere:
-            there = AccountSession(self._clients, self._caller, region, self.choices)
+            there = type(self)(self._clients, self._caller, region, self.choices)
             there.failed_parts = self.failed_parts
             self._elsewhere[region] = there
         return self._elsewhere[region]
@@ -83,7 +83,7 @@ class AccountSession:
         `result` is the member that holds the items; dotted, where it lies within another.
         """
         for page in self.answers(service, method, **parameters):
-            yield from _items(page, result)
+            yield from items_of(page, result)
 
     def answers(self, service: str, method: str, **parameters: Any) -> Iterator[dict[str, Any]]:
         """Every page of a listing as a whole, for those that say more than items. Raises ClientError as `pages`."""
@@ -129,7 +129,8 @@ class AccountSession:
             self.failed_parts.append(f"{name}: {explain(error)}")
 
 
-def _items(page: Mapping[str, Any], result: str) -> Iterable[Any]:
+def items_of(page: Mapping[str, Any], result: str) -> Iterable[Any]:
+    """The items of a page, under a member that may be dotted."""
     found: Any = page
     for name in result.split("."):
         found = (found or {}).get(name)
@@ -144,7 +145,7 @@ def _token_names(client: Any, method: str) -> tuple[str, str]:
     return next((pair for pair in TOKENS if pair[0] in known[0] and pair[1] in known[1]), TOKENS[0])
 
 
-def _unbounded(_service: str, _operation: str) -> None:
+def unbounded(_service: str, _operation: str) -> None:
     """Whatever a call may cost."""
 
 
@@ -170,11 +171,11 @@ class Sessions:
         self.clients = Clients(config, settings.endpoint_url, paid, settings.max_attempts, buckets)
         self._members: dict[str, RoleCredentials] = {}
 
-    def hub(self, spend: Spend = _unbounded) -> AccountSession:
+    def hub(self, spend: Spend = unbounded) -> AccountSession:
         """The account this runs in: the organization's management account or its delegate."""
         return self._session(self._caller(None, spend), None)
 
-    def account(self, account_id: str, region: str | None = None, spend: Spend = _unbounded) -> AccountSession:
+    def account(self, account_id: str, region: str | None = None, spend: Spend = unbounded) -> AccountSession:
         """The member role of an account, in a region or in the home region for what has none."""
         return self._session(self._caller(account_id, spend), region)
 
@@ -183,7 +184,7 @@ class Sessions:
 
     def client(self, service: str, account_id: str | None, region: str) -> Any:
         """A client that nobody counts: for the bucket of snapshots."""
-        return self.clients.of(self._caller(account_id, _unbounded), service, region)
+        return self.clients.of(self._caller(account_id, unbounded), service, region)
 
     def _caller(self, account_id: str | None, spend: Spend) -> Caller:
         return Caller(account_id, self.credentials(account_id), Meter(), spend)
@@ -197,13 +198,17 @@ class Sessions:
                 self._members[account_id] = RoleCredentials(lambda: self._assume(account_id))
             return self._members[account_id]
 
+    def role_arn(self, account_id: str) -> str:
+        """The role that the hub assumes in an account."""
+        partition = self._hub.get_partition_for_region(self._settings.home_region)
+        return f"arn:{partition}:iam::{account_id}:role/{self._settings.member_role}"
+
     def _assume(self, account_id: str) -> dict[str, Any]:
         external_id = self._settings.external_id
-        partition = self._hub.get_partition_for_region(self._settings.home_region)
         answer: dict[str, Any] = self.hub().call(
             "sts",
             "assume_role",
-            RoleArn=f"arn:{partition}:iam::{account_id}:role/{self._settings.member_role}",
+            RoleArn=self.role_arn(account_id),
             RoleSessionName="a360-pipeline",
             DurationSeconds=3600,
             **({"ExternalId": external_id.get_secret_value()} if external_id else {}),

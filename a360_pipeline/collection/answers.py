@@ -6,12 +6,11 @@ import datetime as dt
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Protocol
 
 from a360_pipeline.aws.accounts import Account, regions_now
 from a360_pipeline.aws.errors import AWS_ERRORS, UNKNOWN_THERE, error_code, explain, status_of
 from a360_pipeline.aws.sessions import AccountSession, Sessions
-from a360_pipeline.collection.spending import Purse
 from a360_pipeline.coverage import Effort, SectionCoverage, Status, Unavailable
 from a360_pipeline.sections.model import AccountRows, History, Payload, Scope, Section, Window
 from a360_pipeline.snapshot.key import BadSnapshot
@@ -38,6 +37,16 @@ class Outcome:
     failure: tuple[Status, str] | None = None
 
 
+class Spending(Protocol):
+    """Who says what may be paid: Purse does."""
+
+    def afford(self, section: Section) -> None:
+        """Raises Unavailable where the section may not be asked for what it costs."""
+
+    def spend(self, service: str, operation: str) -> None:
+        """Told of a request that AWS bills, before it is made. Raises Unavailable to prevent it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Day:
     """What every question of a run has in common."""
@@ -45,7 +54,7 @@ class Day:
     sessions: Sessions
     window: Window
     today: dt.date
-    purse: Purse
+    purse: Spending
 
 
 def ask(day: Day, section: Section, aws: AccountSession, question: Callable[[], Any]) -> Outcome:

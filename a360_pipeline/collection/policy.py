@@ -41,13 +41,13 @@ def hub_operations() -> tuple[Operation, ...]:
 
 def member_policy() -> Policy:
     """What the member role may do, in every account."""
-    return _policy(allowing(_actions(member_operations())))
+    return of(allowing(_actions(member_operations())))
 
 
 def hub_policy(member_role: str, partition: str = "aws") -> Policy:
     """What collecting takes in the hub; its bucket and its database are matters of the hub's own stack."""
     role = allow([ASSUME_ROLE], resource=f"arn:{partition}:iam::*:role/{member_role}")
-    return _policy([*allowing(_actions(hub_operations())), {"Sid": "MemberRole", **role}])
+    return of([*allowing(_actions(hub_operations())), {"Sid": "MemberRole", **role}])
 
 
 def allowing(actions: Iterable[str]) -> list[Policy]:
@@ -66,7 +66,8 @@ def to_text(policy: Policy) -> str:
     return json.dumps(policy, indent=2) + "\n"
 
 
-def _policy(statements: list[Policy]) -> Policy:
+def of(statements: list[Policy]) -> Policy:
+    """A policy of these statements."""
     return {"Version": "2012-10-17", "Statement": statements}
 
 

@@ -64,7 +64,7 @@ def prepare(asked: Asked, settings: Settings) -> Errand:
     run_date = asked.date or today
     if run_date > today:
         raise NotToBeCollected(f"{run_date} is still to come")
-    accounts = _chosen(asked.accounts, organization)
+    accounts = chosen(asked.accounts, organization)
     order = Order.of(settings, accounts, organization, run_date, today, asked.sections)
     return Errand(sessions, shelf, replace(order, regions=tuple(asked.regions) or order.regions))
 
@@ -89,7 +89,8 @@ def _organization(shelf: Shelf, sessions: Sessions) -> list[Account]:
         return discover_accounts(sessions.hub())
 
 
-def _chosen(wanted: Iterable[str], organization: Sequence[Account]) -> list[Account]:
+def chosen(wanted: Iterable[str], organization: Sequence[Account]) -> list[Account]:
+    """The accounts with these ids; all, if none is named. Raises NotToBeCollected."""
     by_id = {account.id: account for account in organization}
     unknown = sorted(set(wanted) - set(by_id))
     if unknown:
