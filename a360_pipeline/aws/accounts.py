@@ -26,6 +26,7 @@ class Account:
     """An account as AWS Organizations or the accounts file describes it; what neither says is None.
 
     `regions` maps each region to whether it is enabled; where `regions_listed`, a file names those to collect.
+    `payer` is who is asked about cost, where no ARN says who pays.
     """
 
     id: str
@@ -41,6 +42,7 @@ class Account:
     product: str | None = None
     category: str | None = None
     environment: str | None = None
+    payer: str | None = None
     regions: dict[str, bool] = field(default_factory=dict)
     regions_listed: bool = False
 
@@ -72,8 +74,8 @@ class Discovered:
 
 
 def payer_of(accounts: Iterable[Account]) -> str | None:
-    """The management account, which pays for all: the ARN of each account names it."""
-    return next((account.arn.split(":")[4] for account in accounts if account.arn), None)
+    """The account that pays for all: the management account, which each ARN names, or who is asked in its place."""
+    return next((one.payer or str(one.arn).split(":")[4] for one in accounts if one.payer or one.arn), None)
 
 
 def discover(sessions: Sessions, settings: Settings) -> Discovered:
@@ -89,10 +91,12 @@ def discover(sessions: Sessions, settings: Settings) -> Discovered:
 def accounts_of_file(sessions: Sessions, settings: Settings, wanted: Iterable[str] = ()) -> list[Account]:
     """The accounts of the settings' file, or the wanted ones among them; each is asked for regions it does not list.
 
-    Operation: account ListRegions, asked of the account itself: whoever has a file may have no organization.
+    Operations: STS GetCallerIdentity; account ListRegions, asked of the account itself: whoever has a file may have
+    no organization.
     """
     assert settings.accounts_file is not None  # noqa: S101 - whoever calls this has looked
     chosen = set(wanted)
+    payer = sessions.own_id()
     listed = [one for one in read_accounts_file(settings.accounts_file) if not chosen or one.id in chosen]
     return [
         Account(
@@ -103,6 +107,7 @@ def accounts_of_file(sessions: Sessions, settings: Settings, wanted: Iterable[st
             product=one.product,
             category=one.category,
             environment=one.environment,
+            payer=payer,
             regions=dict.fromkeys(one.regions, True) if one.regions else regions_now(sessions, one.id),
             regions_listed=bool(one.regions),
         )
@@ -198,6 +203,12 @@ def _lacking(wanted: Mapping[str, str], tags: Mapping[str, str]) -> str:
 def regions_now(sessions: Sessions, account_id: str) -> dict[str, bool]:
     """Account ListRegions, asked of the account itself: which regions it has enabled by now. Raises ClientError."""
     return _enabled(sessions.account(account_id))
+
+
+def name_now(sessions: Sessions, account_id: str) -> str | None:
+    """Account GetAccountInformation, asked of the account itself: what it is called. Raises ClientError."""
+    name: str | None = sessions.account(account_id).call("account", "get_account_information").get("AccountName")
+    return name
 
 
 def _regions(hub: AccountSession, account_id: str, management_id: str) -> dict[str, bool]:

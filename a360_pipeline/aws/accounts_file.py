@@ -35,6 +35,7 @@ Text = Annotated[
     StringConstraints(strict=True, strip_whitespace=True, min_length=1, max_length=256),
     AfterValidator(_printable),
 ]
+AccountId = Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9]{12}$")]
 RegionName = Annotated[str, StringConstraints(strict=True, pattern=r"^[a-z]{2,}(-[a-z]+)+-[0-9]+$", max_length=32)]
 
 
@@ -43,7 +44,7 @@ class ListedAccount(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    id: Annotated[str, StringConstraints(strict=True, pattern=r"^[0-9]{12}$")]
+    id: AccountId
     name: Text
     regions: Annotated[tuple[RegionName, ...], Field(min_length=1)] | None = None
     customer: Text | None = None

@@ -19,6 +19,7 @@ from a360_pipeline.aws.accounts import (
     discover,
     discovered_from_json,
     discovered_to_json,
+    payer_of,
 )
 from a360_pipeline.cli import main
 from a360_pipeline.sandbox.aws import StandIn, serve
@@ -212,6 +213,7 @@ def test_accounts_of_a_file_are_asked_for_their_regions_unless_it_lists_them(
             "asked",
             customer="Halvorsen",
             environment="prod",
+            payer=organization.management.id,
             regions={region: status != "DISABLED" for region, status in asked.opt_status},
         ),
         listed.id: Account(
@@ -219,6 +221,7 @@ def test_accounts_of_a_file_are_asked_for_their_regions_unless_it_lists_them(
             "listed",
             product="a, b",
             category="data",
+            payer=organization.management.id,
             regions={"eu-central-2": True},
             regions_listed=True,
         ),
@@ -234,6 +237,13 @@ def test_a_file_needs_no_organization(organization: Organization, stand_in: Stan
     account = organization.accounts[2]
     discovered = found(stand_in, accounts_file=write(tmp_path, {"id": account.id, "name": "one"}))
     assert ids(discovered.accounts) == [account.id]
+
+
+def test_who_pays_is_said_by_an_arn_or_else_is_who_is_asked() -> None:
+    described = Account("222222222222", "one", arn="arn:aws:organizations::111111111111:account/o-ab/222222222222")
+    assert payer_of([Account("333333333333", "none"), described]) == "111111111111"
+    assert payer_of([Account("333333333333", "own", payer="333333333333")]) == "333333333333"
+    assert payer_of([Account("333333333333", "none")]) is None
 
 
 def test_an_account_of_a_file_that_cannot_be_asked_is_an_error(
