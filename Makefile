@@ -1,7 +1,7 @@
 # What one types. Paths are relative, so that a checkout in a folder with a space in its name works too.
 # GNU make 3.81, which macOS has, is enough.
 
-.PHONY: help demo dev test test-all check bench lock setup clean
+.PHONY: help demo dev test test-all check bench sender lock setup clean
 
 # A name counts only if it really runs: a pyenv shim of a version that is not active does not.
 PYTHONS = .venv/bin/python python3.13 python3.12 python3.11 python3 python
@@ -31,6 +31,9 @@ check: setup ## lint, format, types and the rooms' walls
 
 bench: setup ## the benchmarks
 	@.venv/bin/python -m benchmarks $(ARGS)
+
+sender: setup ## dist/sender.zip, a Lambda function that collects the account it runs in
+	@.venv/bin/python -m a360_pipeline.package_sender --out dist/sender.zip $(ARGS)
 
 setup: ## create or refresh .venv; does nothing when nothing changed
 	@if [ -n "$(PYTHON)" ]; then set -- "$(PYTHON)"; else set -- $(PYTHONS); fi; \

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
 from pathlib import Path
@@ -20,6 +20,8 @@ from pydantic_settings import (
 )
 
 SANDBOX_SETTINGS_FILE = "settings.json"
+UNIT = re.compile(r"r-[0-9a-z]{4,32}|ou-[0-9a-z]{4,32}-[a-z0-9]{8,32}")
+"""Ids of roots and organizational units, as AWS Organizations makes them."""
 
 
 class Profile(StrEnum):
@@ -39,6 +41,31 @@ class Choices:
 
     forecast_accounts: int = 0
     seller_product_codes: tuple[str, ...] = ()
+
+
+ATTRIBUTES = ("customer", "partner", "product", "category", "environment")
+"""What an organization says of its accounts, by tags or in a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which accounts of the organization are collected, and which tags hold their attributes."""
+
+    include_ous: tuple[str, ...] = ()
+    exclude_ous: tuple[str, ...] = ()
+    tags: dict[str, str] = field(default_factory=dict)
+    attribute_tags: dict[str, str] = field(default_factory=lambda: {name: name for name in ATTRIBUTES})
+
+    @property
+    def said(self) -> str:
+        """The settings that select, as a person has set them."""
+        tags = ",".join(f"{key}={value}" for key, value in self.tags.items())
+        chosen = {
+            "A360_INCLUDE_OUS": ",".join(self.include_ous),
+            "A360_EXCLUDE_OUS": ",".join(self.exclude_ous),
+            "A360_ACCOUNT_TAGS": tags,
+        }
+        return ", ".join(f"{name} is {value}" for name, value in chosen.items() if value) or "all are at rest"
 
 
 class Settings(BaseSettings):
@@ -83,6 +110,25 @@ class Settings(BaseSettings):
     regions: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Regions to collect, comma-separated; empty: all that an account has enabled."
     )
+    include_ous: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Organizational units or roots, comma-separated, to collect with all below; empty: all."
+    )
+    exclude_ous: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Organizational units, comma-separated, to leave out with all below, even of included ones."
+    )
+    account_tags: Annotated[dict[str, str], NoDecode] = Field(
+        {}, description="Tags that accounts must have to be collected, all of them, as `key=value`, comma-separated."
+    )
+    accounts_file: Path | None = Field(
+        None, description="TOML or JSON file of the accounts to collect, in place of AWS Organizations."
+    )
+    customer_tag: str = Field("customer", min_length=1, description="Tag of an account that names its customer.")
+    partner_tag: str = Field("partner", min_length=1, description="Tag of an account that names its partner.")
+    product_tag: str = Field("product", min_length=1, description="Tag of an account that names its products.")
+    category_tag: str = Field("category", min_length=1, description="Tag of an account that names its category.")
+    environment_tag: str = Field(
+        "environment", min_length=1, description="Tag of an account that names its environment, such as production."
+    )
     max_attempts: int = Field(10, ge=1, le=50, description="Attempts of one AWS call, the first included.")
     collect_threads: int = Field(12, ge=1, le=200, description="Account-regions collected at once.")
     accounts_per_run: int = Field(50, ge=1, le=1000, description="Accounts of one collecting run.")
@@ -114,24 +160,41 @@ class Settings(BaseSettings):
     )
     load_run_files: int = Field(2000, ge=1, le=10_000, description="Most snapshots in one load run.")
 
-    @field_validator("regions", "seller_product_codes", mode="before")
+    @field_validator("regions", "seller_product_codes", "include_ous", "exclude_ous", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
-    @field_validator("administrators", mode="before")
+    @field_validator("administrators", "account_tags", mode="before")
     @classmethod
     def _pair(cls, value: Any) -> Any:
         if not isinstance(value, str):
             return value
         pairs = [part.partition("=") for part in value.split(",") if part.strip()]
-        return {section.strip(): account_id.strip() for section, _, account_id in pairs}
+        keys = [key.strip() for key, *_ in pairs]
+        if len(set(keys)) < len(keys):
+            raise ValueError("each key may stand once")
+        return {key.strip(): given.strip() for key, _, given in pairs}
 
     @field_validator("administrators")
     @classmethod
     def _are_accounts(cls, value: dict[str, str]) -> dict[str, str]:
         if not all(section and re.fullmatch(r"\d{12}", account_id) for section, account_id in value.items()):
             raise ValueError("section=account_id pairs are expected, an account id having 12 digits")
+        return value
+
+    @field_validator("account_tags")
+    @classmethod
+    def _are_tags(cls, value: dict[str, str]) -> dict[str, str]:
+        if not all(key and given for key, given in value.items()):
+            raise ValueError("key=value pairs are expected, neither of them empty")
+        return value
+
+    @field_validator("include_ous", "exclude_ous")
+    @classmethod
+    def _are_units(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if not all(UNIT.fullmatch(unit) for unit in value):
+            raise ValueError("ids of organizational units or roots are expected, such as ou-ab12-cdef3456 or r-ab12")
         return value
 
     @field_validator("data_prefix", "loaded_prefix", "quarantine_prefix")
@@ -158,6 +221,15 @@ class Settings(BaseSettings):
         return self
 
     @model_validator(mode="after")
+    def _selects_one_way(self) -> Settings:
+        if self.accounts_file and (self.include_ous or self.exclude_ous or self.account_tags):
+            raise ValueError(
+                "A360_ACCOUNTS_FILE goes without A360_INCLUDE_OUS, A360_EXCLUDE_OUS and A360_ACCOUNT_TAGS: "
+                "it names the accounts itself"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _one_way_in(self) -> Settings:
         if self.database_iam and (self.database_secret_arn or self.cluster_arn):
             raise ValueError("A360_DATABASE_IAM goes without A360_DATABASE_SECRET_ARN and A360_CLUSTER_ARN: unset them")
@@ -168,6 +240,11 @@ class Settings(BaseSettings):
     @property
     def choices(self) -> Choices:
         return Choices(self.forecast_accounts, self.seller_product_codes)
+
+    @property
+    def selection(self) -> Selection:
+        names = {name: str(getattr(self, f"{name}_tag")) for name in ATTRIBUTES}
+        return Selection(self.include_ous, self.exclude_ous, self.account_tags, names)
 
     @property
     def sandbox_directory(self) -> Path:
@@ -216,9 +293,9 @@ def _explain(problem: Any) -> str:
 def settings_table() -> str:
     """The table of docs/settings.md: every setting, its environment variable, default and meaning."""
     lines = ["| variable | default | meaning |", "|---|---|---|"]
-    for name, field in Settings.model_fields.items():
-        default = ",".join(field.default) if isinstance(field.default, tuple) else field.default
+    for name, setting in Settings.model_fields.items():
+        default = ",".join(setting.default) if isinstance(setting.default, tuple) else setting.default
         lines.append(
-            f"| `A360_{name.upper()}` | {'' if default in (None, '', {}) else f'`{default}`'} | {field.description} |"
+            f"| `A360_{name.upper()}` | {'' if default in (None, '', {}) else f'`{default}`'} | {setting.description} |"
         )
     return "\n".join(lines) + "\n"

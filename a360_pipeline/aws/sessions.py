@@ -150,10 +150,19 @@ def unbounded(_service: str, _operation: str) -> None:
 
 
 class Sessions:
-    """Credentials and clients for the hub and for the role in every account, from the settings."""
+    """Credentials and clients for the hub and for the role in every account, from the settings.
 
-    def __init__(self, settings: Settings, paid: Callable[[str, str], bool] = lambda _service, _name: False) -> None:
+    `own_account` is one that is asked with the credentials at hand, without a role.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        paid: Callable[[str, str], bool] = lambda _service, _name: False,
+        own_account: str | None = None,
+    ) -> None:
         self._settings = settings
+        self._own_account = own_account
         self._lock = threading.Lock()
         self._hub = botocore.session.Session()
         if settings.access_key_id and settings.secret_access_key:
@@ -175,6 +184,11 @@ class Sessions:
         """The account this runs in: the organization's management account or its delegate."""
         return self._session(self._caller(None, spend), None)
 
+    def own_id(self) -> str:
+        """The account of the credentials at hand: STS GetCallerIdentity. Raises ClientError."""
+        account_id: str = self.hub().call("sts", "get_caller_identity")["Account"]
+        return account_id
+
     def account(self, account_id: str, region: str | None = None, spend: Spend = unbounded) -> AccountSession:
         """The member role of an account, in a region or in the home region for what has none."""
         return self._session(self._caller(account_id, spend), region)
@@ -192,7 +206,7 @@ class Sessions:
     def credentials(self, account_id: str | None) -> Any:
         """What to sign an account's requests with: one set for all its sessions. Asks AWS for nothing yet."""
         with self._lock:
-            if account_id is None:
+            if account_id is None or account_id == self._own_account:
                 return self._hub.get_credentials()
             if account_id not in self._members:
                 self._members[account_id] = RoleCredentials(lambda: self._assume(account_id))

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
-from a360_pipeline.snapshot.store import StoredObject
+from a360_pipeline.snapshot.store import SnapshotStore, StoredObject
 from a360_pipeline.snapshot.wire import Snapshot, write_snapshot
 
 NOTES = ".a360"
@@ -63,6 +63,30 @@ class Folder:
                 status = file.stat()
                 changed = dt.datetime.fromtimestamp(status.st_mtime, dt.UTC)
                 yield StoredObject(file.relative_to(root).as_posix(), "", status.st_size, changed)
+
+
+@dataclass(frozen=True, slots=True)
+class NotesApart:
+    """The bucket, with the notes of one of its writers under a prefix of its own: it sees nobody else's."""
+
+    store: SnapshotStore
+    prefix: str
+
+    def write(self, snapshot: Snapshot) -> str:
+        return self.store.write(snapshot)
+
+    def uri(self, key: str) -> str:
+        return self.store.uri(key)
+
+    def put(self, key: str, body: bytes) -> None:
+        self.store.put(self.prefix + key, body)
+
+    def get(self, key: str) -> bytes | None:
+        return self.store.get(self.prefix + key)
+
+    def waiting(self, prefix: str) -> Iterator[StoredObject]:
+        for found in self.store.waiting(self.prefix + prefix):
+            yield replace(found, key=found.key.removeprefix(self.prefix))
 
 
 def _write(path: Path, body: bytes) -> None:

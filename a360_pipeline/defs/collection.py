@@ -2,12 +2,12 @@
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import dagster as dg
 
-from a360_pipeline.aws.accounts import discover_accounts
+from a360_pipeline.aws.accounts import Discovered
 from a360_pipeline.collection.collect import Collected, ask_organization, collect_accounts
 from a360_pipeline.defs.hub import OWNERS, Hub
 from a360_pipeline.defs.partitions import ACCOUNT, ACCOUNT_DAYS, DATE, partition_key, range_tags, ranges
@@ -20,29 +20,43 @@ MAX_SHOWN = 50
 
 @dg.asset(group_name="collection", owners=OWNERS, kinds={"aws"})
 def organization(context: dg.AssetExecutionContext, hub: Hub) -> dg.MaterializeResult[None]:
-    """The accounts of the AWS organization, with their attributes and the regions they have enabled.
+    """The accounts to collect, with their attributes and the regions they have enabled.
 
-    Asked of AWS Organizations and the Account API. Each account becomes a partition of `account_snapshot`;
-    suspended accounts are left out. What is asked once for all of them, such as their cost, is asked here
-    and kept for the runs of the day.
+    Asked of AWS Organizations and the Account API, or read from a file. Each account becomes a partition of
+    `account_snapshot`; one that is suspended or not selected is skipped, by name. Partitions of accounts that were
+    selected once stay. What is asked once for all accounts, such as their cost, is asked here and kept for the runs
+    of the day.
     """
-    accounts = discover_accounts(hub.sessions.hub())
+    discovered = hub.discover()
+    accounts = discovered.accounts
     context.instance.add_dynamic_partitions(ACCOUNT, [account.id for account in accounts])
-    address = hub.write_organization(accounts)
-    context.log.info(f"{len(accounts)} accounts in the organization")
+    address = hub.write_organization(discovered)
+    context.log.info(f"{len(accounts)} accounts to collect, {len(discovered.skipped)} skipped")
+    for one in discovered.skipped:
+        context.log.warning(f"{one.id} ({one.name}) is skipped: {one.reason}")
     # Once a day for all accounts, before many runs would each ask for theirs: AWS bills some of it by request.
     ask_organization(hub.sessions, hub.store, hub.order(accounts, accounts, dt.datetime.now(dt.UTC).date()))
-    listing = "\n".join(
-        f"| {account.id} | {account.name} | {', '.join(account.wanted_regions(hub.settings.regions))} |"
-        for account in accounts[:MAX_SHOWN]
-    )
-    return dg.MaterializeResult(
-        metadata={
-            "dagster/row_count": len(accounts),
-            "dagster/uri": address,
-            "accounts": dg.MetadataValue.md(f"| account | name | regions |\n|---|---|---|\n{listing}"),
-        }
-    )
+    return dg.MaterializeResult(metadata={"dagster/uri": address, **_told(discovered, hub.settings.regions)})
+
+
+def _told(discovered: Discovered, wanted: tuple[str, ...]) -> dict[str, Any]:
+    """How many accounts there are and which, and who is skipped and why."""
+    found = [(one.id, one.name or "", ", ".join(one.wanted_regions(wanted))) for one in discovered.accounts]
+    skipped = [(one.id, one.name, one.reason) for one in discovered.skipped]
+    return {
+        "dagster/row_count": len(found),
+        "accounts": _shown(("account", "name", "regions"), found),
+        "accounts_skipped": len(skipped),
+        "skipped": _shown(("account", "name", "why"), skipped),
+    }
+
+
+def _shown(columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> dg.MetadataValue[str | None]:
+    lines = [columns, ("---",) * len(columns), *rows[:MAX_SHOWN]]
+    more = f"\n\nand {len(rows) - MAX_SHOWN} more, in `dagster/uri`" if len(rows) > MAX_SHOWN else ""
+    # Names are whatever people typed: they must not end a cell or a row.
+    cells = ([" ".join(cell.split()).replace("|", "\\|") for cell in line] for line in lines)
+    return dg.MetadataValue.md("\n".join(f"| {' | '.join(line)} |" for line in cells) + more)
 
 
 def check_name(section: str) -> str:
@@ -81,7 +95,8 @@ def account_snapshot(context: dg.AssetExecutionContext, hub: Hub) -> Iterator[dg
     if len(days) > 1:
         raise dg.Failure("a run collects one day; ask for each day in a run of its own", allow_retries=False)
     (day,) = days
-    everyone = hub.read_organization()
+    discovered = hub.read_organization()
+    everyone = discovered.accounts
     by_id = {account.id: account for account in everyone}
     collected: dict[str, list[Collected]] = defaultdict(list)
     accounts = [by_id[account_id] for account_id in wanted if account_id in by_id]
@@ -91,7 +106,9 @@ def account_snapshot(context: dg.AssetExecutionContext, hub: Hub) -> Iterator[dg
         where = f"{each.snapshot.key.account} {each.snapshot.key.region}"
         context.log.info(f"collected {where}: {rows} rows{_what_is_missing(each)}")
 
-    problems = {account_id: ["it is not in the organization"] for account_id in wanted if account_id not in by_id}
+    skipped = {one.id: [f"it is skipped: {one.reason}"] for one in discovered.skipped}
+    unknown = ["it is not among the accounts that were discovered"]
+    problems = {account_id: skipped.get(account_id, unknown) for account_id in wanted if account_id not in by_id}
     for account_id, snapshots in collected.items():
         reasons = _reasons(snapshots, hub.accepted)
         if reasons:
@@ -188,7 +205,7 @@ daily = dg.ScheduleDefinition(
 
 def collect_requests(instance: dg.DagsterInstance, hub: Hub, day: str) -> list[dg.RunRequest]:
     """The runs that collect a day: ranges of the organization's accounts, none asked for twice."""
-    wanted = [account.id for account in hub.read_organization()]
+    wanted = [account.id for account in hub.read_organization().accounts]
     known = list(instance.get_dynamic_partitions(ACCOUNT))
     return [
         dg.RunRequest(run_key=f"{day} {first} {last}", job_name=collect.name, tags=range_tags(first, last, day))

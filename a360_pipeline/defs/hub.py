@@ -5,10 +5,10 @@ from functools import cached_property
 
 import dagster as dg
 
-from a360_pipeline.aws.accounts import Account
+from a360_pipeline.aws.accounts import Account, Discovered, discover
 from a360_pipeline.aws.sessions import Sessions
 from a360_pipeline.collection.order import Order
-from a360_pipeline.collection.organization import NothingDiscovered, read_organization, write_organization
+from a360_pipeline.collection.organization import NothingDiscovered, read_discovered, write_organization
 from a360_pipeline.gaps import AcceptedGaps, read_accepted_gaps
 from a360_pipeline.sections.registry import is_paid
 from a360_pipeline.settings import Settings, load_settings
@@ -42,14 +42,18 @@ class Hub(dg.ConfigurableResource["Hub"]):
     def warehouse(self) -> Warehouse:
         return warehouse_of(self.settings)
 
-    def write_organization(self, accounts: list[Account]) -> str:
-        """Keeps the listing beside the snapshots, for the runs that collect, and returns its address."""
-        return write_organization(self.store, accounts)
+    def discover(self) -> Discovered:
+        """The accounts that the settings select, and those that are skipped."""
+        return discover(self.sessions, self.settings)
 
-    def read_organization(self) -> list[Account]:
+    def write_organization(self, discovered: Discovered) -> str:
+        """Keeps the listing beside the snapshots, for the runs that collect, and returns its address."""
+        return write_organization(self.store, discovered)
+
+    def read_organization(self) -> Discovered:
         """The accounts as last discovered. Raises dagster's Failure when they never were."""
         try:
-            return read_organization(self.store)
+            return read_discovered(self.store)
         except NothingDiscovered as error:
             raise dg.Failure(str(error)) from error
 

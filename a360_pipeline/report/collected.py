@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,12 +13,13 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table as Grid
 
-from a360_pipeline.aws.accounts import Account, discover_accounts
+from a360_pipeline.aws.accounts import Account, Discovered, Skipped, discover
 from a360_pipeline.aws.sessions import Sessions
-from a360_pipeline.collection.collect import Collected, collect_accounts
+from a360_pipeline.collection.collect import collect_accounts
 from a360_pipeline.collection.order import Order
-from a360_pipeline.collection.organization import NothingDiscovered, read_organization
+from a360_pipeline.collection.organization import NothingDiscovered, read_discovered
 from a360_pipeline.collection.plan import Planned, plan
+from a360_pipeline.collection.result import Result
 from a360_pipeline.collection.shelf import Folder, Shelf
 from a360_pipeline.collection.spending import Purse
 from a360_pipeline.gaps import AcceptedGaps
@@ -53,20 +53,22 @@ class Errand:
     sessions: Sessions
     shelf: Shelf
     order: Order
+    skipped: Sequence[Skipped] = ()
 
 
 def prepare(asked: Asked, settings: Settings) -> Errand:
     """Finds the accounts and the place. Raises NotToBeCollected, UnknownSection and SettingsError."""
     sessions = Sessions(settings, is_paid)
     shelf = _shelf(asked.out, settings, sessions)
-    organization = _organization(shelf, sessions)
+    discovered = find_accounts(shelf, sessions, settings)
     today = dt.datetime.now(dt.UTC).date()
     run_date = asked.date or today
     if run_date > today:
         raise NotToBeCollected(f"{run_date} is still to come")
-    accounts = chosen(asked.accounts, organization)
-    order = Order.of(settings, accounts, organization, run_date, today, asked.sections)
-    return Errand(sessions, shelf, replace(order, regions=tuple(asked.regions) or order.regions))
+    accounts = chosen(asked.accounts, discovered)
+    order = Order.of(settings, accounts, discovered.accounts, run_date, today, asked.sections)
+    order = replace(order, regions=tuple(asked.regions) or order.regions)
+    return Errand(sessions, shelf, order, () if asked.accounts else discovered.skipped)
 
 
 def _shelf(out: str | None, settings: Settings, sessions: Sessions) -> Shelf:
@@ -82,76 +84,36 @@ def _shelf(out: str | None, settings: Settings, sessions: Sessions) -> Shelf:
     return replace(store, bucket=match["bucket"], data_prefix=prefix if prefix.endswith("/") else f"{prefix}/")
 
 
-def _organization(shelf: Shelf, sessions: Sessions) -> list[Account]:
+def find_accounts(shelf: Shelf, sessions: Sessions, settings: Settings) -> Discovered:
+    """The accounts as a file or the last discovery has them, or else as they are now."""
+    if settings.accounts_file is not None:
+        return discover(sessions, settings)
     try:
-        return read_organization(shelf)
+        return read_discovered(shelf)
     except NothingDiscovered:
-        return discover_accounts(sessions.hub())
+        return discover(sessions, settings)
 
 
-def chosen(wanted: Iterable[str], organization: Sequence[Account]) -> list[Account]:
+def chosen(wanted: Iterable[str], discovered: Discovered) -> list[Account]:
     """The accounts with these ids; all, if none is named. Raises NotToBeCollected."""
-    by_id = {account.id: account for account in organization}
+    by_id = {account.id: account for account in discovered.accounts}
+    skipped = {one.id: one for one in discovered.skipped}
+    for account_id in wanted:
+        if account_id in skipped:
+            raise NotToBeCollected(
+                f"{account_id} ({skipped[account_id].name}) is skipped: {skipped[account_id].reason}"
+            )
     unknown = sorted(set(wanted) - set(by_id))
     if unknown:
         raise NotToBeCollected(f"{', '.join(unknown)}: no such account in the organization of {len(by_id)}")
-    return [by_id[account_id] for account_id in dict.fromkeys(wanted)] or list(organization)
-
-
-@dataclass(slots=True)
-class Result:
-    """What came of an order, without the facts themselves."""
-
-    shelf: Shelf
-    accepted: AcceptedGaps
-    parts: list[Collected] = field(default_factory=list)
-
-    @property
-    def gaps(self) -> list[dict[str, str]]:
-        """What is missing and accepted by nobody."""
-        return [
-            {
-                "account": cell.account,
-                "region": cell.region,
-                "section": cell.section,
-                "status": str(status),
-                "message": message,
-            }
-            for part in self.parts
-            for cell, status, message in part.open_gaps(self.accepted)
-        ]
-
-    @property
-    def errors(self) -> list[str]:
-        return [f"{part.snapshot.key.path}: {part.error}" for part in self.parts if part.error]
-
-    def missing(self) -> list[str]:
-        """What keeps it from being whole; empty when all went well."""
-        counts = {"gaps that nobody has accepted": len(self.gaps), "snapshots not written": len(self.errors)}
-        return [f"{count} {what}" for what, count in counts.items() if count]
-
-    def sections(self) -> dict[str, dict[str, Any]]:
-        """By section: how often each status, and sums of rows and of what it cost."""
-        found: dict[str, dict[str, Any]] = {}
-        for part in self.parts:
-            for name, covered in part.snapshot.coverage.items():
-                one = found.setdefault(name, {"statuses": Counter(), "rows": 0, "calls": 0, "paid_calls": 0})
-                one["statuses"][str(covered.status)] += 1
-                one["rows"] += covered.rows
-                one["calls"] += covered.effort.calls
-                one["paid_calls"] += covered.effort.paid_calls
-        return dict(sorted(found.items()))
-
-    def to_dict(self) -> dict[str, Any]:
-        stored = [self.shelf.uri(part.stored_as) for part in self.parts if part.stored_as]
-        return {"stored": stored, "sections": self.sections(), "gaps": self.gaps, "errors": self.errors}
+    return [by_id[account_id] for account_id in dict.fromkeys(wanted)] or list(discovered.accounts)
 
 
 def carry_out(
     errand: Errand, accepted: AcceptedGaps, advance: Callable[[], None], say: Callable[[str], None]
 ) -> Result:
     """Collects all that is asked for; calls `advance` for each snapshot and `say` with each line of progress."""
-    result = Result(errand.shelf, accepted)
+    result = Result(errand.shelf, accepted, errand.skipped)
     for each in collect_accounts(errand.sessions, errand.shelf, errand.order):
         result.parts.append(each.without_facts())
         key = each.snapshot.key
@@ -178,6 +140,9 @@ def print_collected(result: Result, console: Console) -> None:
     ]
     if len(gaps) > SHOWN_GAPS:
         lines.append(f"and {len(gaps) - SHOWN_GAPS} more")
+    lines += [f"skipped {one.id} ({one.name}): {one.reason}" for one in result.skipped[:SHOWN_GAPS]]
+    if len(result.skipped) > SHOWN_GAPS:
+        lines.append(f"and {len(result.skipped) - SHOWN_GAPS} more skipped")
     for line in [*lines, *(f"not written {error}" for error in result.errors)]:
         console.print(line, markup=False, soft_wrap=True)
 

@@ -13,16 +13,15 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table as Grid
 
-from a360_pipeline.aws.accounts import Account, discover_accounts
+from a360_pipeline.aws.accounts import Discovered, discover
 from a360_pipeline.aws.errors import AWS_ERRORS
 from a360_pipeline.aws.sampling import Samples
 from a360_pipeline.aws.sessions import Sessions
 from a360_pipeline.collection import policy
 from a360_pipeline.collection.order import Order
-from a360_pipeline.collection.organization import NothingDiscovered, read_organization
 from a360_pipeline.collection.preflight import HUB, Lack, Trial, Verdict, preflight
 from a360_pipeline.gaps import AcceptedGaps
-from a360_pipeline.report.collected import chosen
+from a360_pipeline.report.collected import chosen, find_accounts
 from a360_pipeline.sections.registry import is_paid
 from a360_pipeline.settings import Settings
 from a360_pipeline.snapshot.store import SnapshotStore
@@ -119,18 +118,19 @@ class Asked:
 
 def prepare(asked: Asked, settings: Settings) -> Order:
     """Finds the accounts. Raises NotToBeCollected, UnknownSection, SettingsError, and ClientError where nobody may."""
-    organization = _organization(settings)
-    today = dt.datetime.now(dt.UTC).date()
-    return Order.of(settings, chosen(asked.accounts, organization), organization, today, today, asked.sections)
+    discovered = _discovered(settings)
+    accounts, today = chosen(asked.accounts, discovered), dt.datetime.now(dt.UTC).date()
+    return Order.of(settings, accounts, discovered.accounts, today, today, asked.sections)
 
 
-def _organization(settings: Settings) -> list[Account]:
+def _discovered(settings: Settings) -> Discovered:
     sessions = Sessions(settings)
     try:
-        return read_organization(SnapshotStore.of(settings, sessions.client("s3", None, settings.home_region)))
-    except (NothingDiscovered, *AWS_ERRORS):
+        store = SnapshotStore.of(settings, sessions.client("s3", None, settings.home_region))
+        return find_accounts(store, sessions, settings)
+    except AWS_ERRORS:
         # Whether the bucket can be read is another question than which accounts there are.
-        return discover_accounts(sessions.hub())
+        return discover(sessions, settings)
 
 
 def carry_out(asked: Asked, order: Order, settings: Settings, accepted: AcceptedGaps) -> Preflight:

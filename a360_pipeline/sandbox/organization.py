@@ -19,6 +19,7 @@ from a360_pipeline.sandbox.facts.chance import chance, draw
 from a360_pipeline.sandbox.facts.listed import Resources
 from a360_pipeline.sandbox.facts.model import Account, Gap, Instance, Key, Region, Sizes
 from a360_pipeline.sandbox.facts.recorded import Recorded
+from a360_pipeline.sandbox.facts.units import Units
 
 ENABLED = ("ENABLED", "ENABLED_BY_DEFAULT")
 ALWAYS_ENABLED = "us-east-1"
@@ -37,6 +38,8 @@ class Organization:
     accounts: tuple[Account, ...]
     gaps: tuple[Gap, ...]
     sizes: Sizes
+    suspended: tuple[Account, ...] = ()
+    """Listed like the others, and nobody can assume a role in them."""
 
     @classmethod
     def seeded(
@@ -55,7 +58,7 @@ class Organization:
         most = sizes or Sizes()
         recipe = assembly.Recipe(seed, organization_id, regions, at, most)
         made = tuple(recipe.account(index) for index in range(accounts))
-        return cls(seed, at, regions, organization_id, made, recipe.gaps(made), most)
+        return cls(seed, at, regions, organization_id, made, recipe.gaps(made), most, (recipe.suspended(),))
 
     @property
     def management(self) -> Account:
@@ -71,6 +74,10 @@ class Organization:
         if (account_id, region) in ((first, self.region_names[0]), (first, GLOBAL)):
             return most
         return max(1, most // 4 + draw(self.seed, account_id, region, what) % max(1, most // 4))
+
+    @property
+    def units(self) -> Units:
+        return Units(self.seed)
 
     @cached_property
     def by_id(self) -> Mapping[str, Account]:
@@ -155,6 +162,7 @@ class Organization:
                 "services": list(costs.SERVICES),
             },
             "accounts": {account.id: _truth_of(account) for account in self.accounts},
+            "suspended": [account.id for account in self.suspended],
             "gaps": [_plain(asdict(gap)) for gap in self.gaps],
         }
 

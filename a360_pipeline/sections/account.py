@@ -146,11 +146,11 @@ def identity(account: Account) -> dict[str, Any]:
         "account_arn": account.arn,
         "joined_method": account.joined_method,
         "joined_timestamp": account.joined_timestamp and account.joined_timestamp.isoformat(),
-        "partner_name": account.tags.get("partner"),
-        "customer_name": account.tags.get("customer"),
-        "category": account.tags.get("category"),
-        "account_type": account.tags.get("environment"),
-        "product": account.tags.get("product"),
+        "partner_name": account.partner,
+        "customer_name": account.customer,
+        "category": account.category,
+        "account_type": account.environment,
+        "product": account.product,
     }
 
 

@@ -156,3 +156,27 @@ def test_the_plan_of_a_past_day_leaves_out_what_nobody_knows(collect: Run, accou
 )
 def test_what_makes_no_sense_is_refused_before_anything_is_called(collect: Run, words: Any, said: str) -> None:
     assert said in collect(*words, code=2).stderr
+
+
+def test_an_account_that_is_skipped_is_named_with_the_reason(
+    collect: Run, environment: StandIn, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (suspended,) = environment.organization.suspended
+    dev = environment.organization.units.id_of("Dev")
+    (left_out,) = [one.id for one in environment.organization.accounts if one.name == "sandbox-research"]
+    monkeypatch.setenv("A360_EXCLUDE_OUS", dev)
+    told = answer(collect("--section", "account", "--out", tmp_path, "--json"))
+    assert told["skipped"] == [
+        {"id": account_id, "name": name, "reason": reason}
+        for account_id, name, reason in sorted(
+            [
+                (suspended.id, "tracking-legacy", "its state is SUSPENDED"),
+                (left_out, "sandbox-research", f"it is in {dev}, which A360_EXCLUDE_OUS names"),
+            ]
+        )
+    ]
+    assert not (tmp_path / left_out).exists()
+    printed = collect("--section", "account", "--out", tmp_path).stdout
+    assert f"skipped {suspended.id} (tracking-legacy): its state is SUSPENDED" in printed
+    refused = collect("--account", left_out, "--out", tmp_path, code=2).stderr
+    assert f"{left_out} (sandbox-research) is skipped: it is in {dev}" in refused

@@ -61,11 +61,44 @@ def test_the_organization_and_its_accounts_are_listed_page_by_page(
     described = client.describe_organization()["Organization"]
     assert (described["MasterAccountId"], described["Id"]) == (organization.management.id, organization.id)
     listed = pages(client, "list_accounts", "Accounts")
-    assert [len(page) for page in listed] == [20, 5]
+    assert [len(page) for page in listed] == [20, 6]
     assert [
         (one["Id"], one["Name"], one["Email"], one["Arn"], one["Status"], one["JoinedTimestamp"])
         for one in joined(listed)
-    ] == [(a.id, a.name, a.email, a.arn, a.status, a.joined_timestamp) for a in organization.accounts]
+    ] == [
+        (a.id, a.name, a.email, a.arn, a.status, a.joined_timestamp)
+        for a in (*organization.accounts, *organization.suspended)
+    ]
+
+
+def test_every_account_hangs_in_one_place_of_the_tree(organization: Organization, clients: Clients) -> None:
+    client = clients.hub("organizations")
+
+    def below(parent: str) -> dict[str, list[str]]:
+        units = joined(pages(client, "list_organizational_units_for_parent", "OrganizationalUnits", ParentId=parent))
+        accounts = joined(pages(client, "list_accounts_for_parent", "Accounts", ParentId=parent))
+        found = {parent: [one["Id"] for one in accounts]}
+        for unit in units:
+            found |= below(unit["Id"])
+        return found
+
+    units = organization.units
+    tree = {units.names[unit]: accounts for unit, accounts in below(units.id_of("Root")).items()}
+    assert list(tree) == ["Root", "Workloads", "Prod", "Dev", "Security", "Closed"]
+    assert (tree["Root"], tree["Workloads"]) == ([organization.management.id], [])
+    assert tree["Closed"] == [one.id for one in organization.suspended]
+    everyone = [one.id for one in (*organization.accounts, *organization.suspended)]
+    assert sorted(account_id for accounts in tree.values() for account_id in accounts) == sorted(everyone)
+    with pytest.raises(ClientError) as error:
+        client.list_accounts_for_parent(ParentId="ou-aaaa-bbbbbbbb")
+    assert code(error) == "ParentNotFoundException"
+
+
+def test_nobody_assumes_a_role_in_a_suspended_account(organization: Organization, clients: Clients) -> None:
+    (suspended,) = organization.suspended
+    with pytest.raises(ClientError) as error:
+        clients.assume(suspended.id)
+    assert code(error) == "AccessDenied"
 
 
 def test_tags_are_those_of_the_account(organization: Organization, clients: Clients) -> None:

@@ -48,7 +48,8 @@ def test_a_process_answers_once_its_ready_file_is_there_and_ends_on_sigterm(tmp_
                 aws_access_key_id=ready["access_key_id"],
                 aws_secret_access_key=ready["secret_access_key"],
             )
-            assert len(client.list_accounts()["Accounts"]) == 4
+            listed = client.list_accounts()["Accounts"]
+            assert [one["Status"] for one in listed] == ["ACTIVE"] * 4 + ["SUSPENDED"]
             client.close()
         finally:
             process.send_signal(signal.SIGTERM)

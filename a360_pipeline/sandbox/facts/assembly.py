@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from a360_pipeline.sandbox.facts import accounts, keys, machines
 from a360_pipeline.sandbox.facts.chance import chance
@@ -13,6 +13,9 @@ DENIED_ACCOUNT = 2
 DENIED_ACTIONS = ("ssm:*",)
 DISABLED_ACCOUNT = 3
 """Places of the two accounts with a planned gap; a smaller organization goes without."""
+SUSPENDED_PLACE = 9_993
+"""Beyond every organization that somebody asks for."""
+SUSPENDED_NAME = "tracking-legacy"
 OWNER = "platform team"
 SETTLED = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 """What was made, joined or installed was so by then: a sandbox started on another day says the same of it."""
@@ -59,6 +62,12 @@ class Recipe:
             ),
             denied=DENIED_ACTIONS if index == DENIED_ACCOUNT else (),
         )
+
+    def suspended(self) -> Account:
+        """An account that somebody closed, which Organizations lists for some months more."""
+        made = replace(self, regions=()).account(SUSPENDED_PLACE)
+        email = f"aws+{SUSPENDED_NAME}@{accounts.DOMAIN}"
+        return replace(made, name=SUSPENDED_NAME, email=email, status="SUSPENDED")
 
     def gaps(self, made: tuple[Account, ...]) -> tuple[Gap, ...]:
         """The planned gaps of those accounts, each accepted for a year."""

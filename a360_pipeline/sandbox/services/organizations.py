@@ -8,6 +8,7 @@ from typing import Any
 
 from a360_pipeline.sandbox.errors import AwsError, denied
 from a360_pipeline.sandbox.facts.model import Account
+from a360_pipeline.sandbox.facts.units import unit_of
 from a360_pipeline.sandbox.identity import Caller
 from a360_pipeline.sandbox.members import members
 from a360_pipeline.sandbox.organization import Organization
@@ -16,6 +17,7 @@ from a360_pipeline.sandbox.paging import Paging
 Params = Mapping[str, Any]
 
 ACCOUNTS = Paging(default=20, most=20, invalid="InvalidInputException")
+UNITS = Paging(default=20, most=20, invalid="InvalidInputException")
 TAGS = Paging(default=50, most=50, invalid="InvalidInputException")
 REGIONS = Paging(default=10, most=50, invalid="ValidationException")
 
@@ -59,7 +61,35 @@ def describe_organization(organization: Organization, _caller: Caller, _params: 
 
 
 def list_accounts(organization: Organization, caller: Caller, params: Params) -> dict[str, Any]:
-    page, more = ACCOUNTS.page(caller, params, organization.accounts)
+    return _listed(caller, params, [*organization.accounts, *organization.suspended])
+
+
+def list_accounts_for_parent(organization: Organization, caller: Caller, params: Params) -> dict[str, Any]:
+    unit, management = _parent(organization, params), organization.management.id
+    everyone = (*organization.accounts, *organization.suspended)
+    return _listed(caller, params, [account for account in everyone if unit_of(account, management) == unit])
+
+
+def list_organizational_units_for_parent(organization: Organization, caller: Caller, params: Params) -> dict[str, Any]:
+    units, below = organization.units, organization.units.below(_parent(organization, params))
+    page, more = UNITS.page(caller, params, below)
+    arn = f"arn:aws:organizations::{organization.management.id}:ou/{organization.id}"
+    ids = {name: units.id_of(name) for name in page}
+    return {
+        "OrganizationalUnits": [{"Id": ids[name], "Arn": f"{arn}/{ids[name]}", "Name": name} for name in page]
+    } | more
+
+
+def _parent(organization: Organization, params: Params) -> str:
+    """The name of the root or unit that a listing is about."""
+    name = organization.units.names.get(params["ParentId"])
+    if name is None:
+        raise AwsError("ParentNotFoundException", "You specified parent that doesn't exist.")
+    return name
+
+
+def _listed(caller: Caller, params: Params, accounts: list[Account]) -> dict[str, Any]:
+    page, more = ACCOUNTS.page(caller, params, accounts)
     return {"Accounts": [_described(account) for account in page]} | more
 
 
@@ -92,6 +122,16 @@ def list_regions(organization: Organization, caller: Caller, params: Params) -> 
     return {"Regions": [{"RegionName": region, "RegionOptStatus": status} for region, status in page]} | more
 
 
+def get_account_information(organization: Organization, caller: Caller, params: Params) -> dict[str, Any]:
+    account = _addressed(organization, caller, params, "account:GetAccountInformation")
+    return {
+        "AccountId": account.id,
+        "AccountName": account.name,
+        "AccountCreatedDate": account.joined_timestamp,
+        "AccountState": account.status,
+    }
+
+
 def get_contact_information(organization: Organization, caller: Caller, params: Params) -> dict[str, Any]:
     account = _addressed(organization, caller, params, "account:GetContactInformation")
     return {"ContactInformation": members(account.contact_info, CONTACT_MEMBERS)}
@@ -122,8 +162,11 @@ def _addressed(organization: Organization, caller: Caller, params: Params, actio
 ANSWERS = {
     ("organizations", "DescribeOrganization"): describe_organization,
     ("organizations", "ListAccounts"): list_accounts,
+    ("organizations", "ListAccountsForParent"): list_accounts_for_parent,
+    ("organizations", "ListOrganizationalUnitsForParent"): list_organizational_units_for_parent,
     ("organizations", "ListTagsForResource"): list_tags_for_resource,
     ("account", "ListRegions"): list_regions,
+    ("account", "GetAccountInformation"): get_account_information,
     ("account", "GetContactInformation"): get_contact_information,
     ("account", "GetAlternateContact"): get_alternate_contact,
 }
