@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from a360_pipeline.aws.accounts import Account, Discovered, discovered_from_json, discovered_to_json
+from a360_pipeline.aws.accounts import Discovered, discovered_from_json, discovered_to_json
 from a360_pipeline.collection.shelf import Shelf
 
 ORGANIZATION_KEY = "organization/discovered.json"
@@ -24,8 +24,3 @@ def read_discovered(shelf: Shelf) -> Discovered:
     if listing is None:
         raise NothingDiscovered("no organization is known yet: materialize the asset `organization` first")
     return discovered_from_json(listing)
-
-
-def read_organization(shelf: Shelf) -> list[Account]:
-    """The accounts to collect as last discovered. Raises NothingDiscovered."""
-    return read_discovered(shelf).accounts
