@@ -188,7 +188,7 @@ def test_cost_is_asked_once_for_all_accounts_and_equals_the_truth_per_service(
     }
     with urlopen(f"{environment.endpoint_url}/_a360/calls") as answer:
         calls = json.load(answer)["by_action"]
-    assert calls["ce:GetCostAndUsage"] == 2, "one query, of two pages"
+    assert calls["ce:GetCostAndUsage"] == 3, "by service, day by day, and of the marketplace: each once"
 
 
 def test_a_second_run_of_a_day_adds_no_row(
