@@ -19,9 +19,11 @@ OF_THE_HUB = (
     Operation("account", "ListRegions"),
     Operation("organizations", "DescribeOrganization"),
     Operation("organizations", "ListAccounts"),
+    Operation("organizations", "ListAccountsForParent"),
+    Operation("organizations", "ListOrganizationalUnitsForParent"),
     Operation("organizations", "ListTagsForResource"),
 )
-"""What the hub asks besides: which accounts there are."""
+"""What the hub asks besides: which accounts there are, and which of them are in the units that settings name."""
 
 
 def member_operations() -> tuple[Operation, ...]:

@@ -19,7 +19,7 @@ from urllib.request import urlopen
 import pytest
 from moto.iam.aws_managed_policies import aws_managed_policies_data
 
-from a360_pipeline.aws.accounts import Account, discover_accounts
+from a360_pipeline.aws.accounts import Account, discover_organization
 from a360_pipeline.aws.sessions import Sessions
 from a360_pipeline.collection import policy
 from a360_pipeline.collection.collect import ask_organization, collect_accounts
@@ -31,6 +31,7 @@ from a360_pipeline.sandbox.organization import Organization
 from a360_pipeline.sandbox.watch import administrator
 from a360_pipeline.sections.model import Operation, Scope
 from a360_pipeline.sections.registry import SECTIONS
+from a360_pipeline.settings import Selection
 from a360_pipeline_tests.sections.organizations import sessions_in
 
 FILE = Path(__file__).resolve().parents[2] / "infra" / "member-role-policy.json"
@@ -86,7 +87,8 @@ def hub_calls(tmp_path_factory: pytest.TempPathFactory) -> set[str]:
     """What is called to discover the organization, and to ask what is asked once for all of it."""
     with sandbox() as stand_in:
         sessions = sessions_that_ask_for_all(stand_in)
-        order = day_of(discover_accounts(sessions.hub()))
+        selection = Selection(include_ous=(stand_in.organization.units.id_of("Root"),))
+        order = day_of(discover_organization(sessions.hub(), selection).accounts)
         ask_organization(sessions, Folder(tmp_path_factory.mktemp("hub")), order)
         return calls(stand_in)
 

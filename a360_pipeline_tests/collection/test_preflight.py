@@ -289,7 +289,7 @@ def test_each_thing_that_a_hub_lacks_is_named(
     told = {each["name"]: each["message"] for each in answer(result) if not each["passed"]}
     assert told["bucket versions"] == "a360-snapshots keeps no versions (Suspended): enable versioning"
     assert told["warehouse"] == "it lacks column kms_keys.key_state: run `a360 migrate`"
-    assert "ListAccounts" in told["organization"]
+    assert "DescribeOrganization" in told["organization"]
     assert "the hub lacks: organization, bucket versions, warehouse" in result.stderr
 
 
