@@ -2,11 +2,12 @@
 
 import dagster as dg
 
-from a360_pipeline.defs import collection, warehouse
+from a360_pipeline.defs import collection, recollection, warehouse
 from a360_pipeline.defs.hub import Hub
 
 defs = dg.Definitions.merge(
     collection.defs,
+    recollection.defs,
     warehouse.defs,
     dg.Definitions(resources={"hub": Hub()}),
 )

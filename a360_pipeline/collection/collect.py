@@ -89,7 +89,7 @@ def _collect(day: Day, order: Order, shared: SharedAnswers, account: Account, re
     else:
         gap = Answer(None, SectionCoverage(Status.REGION_DISABLED, message=region_disabled(account.id, region)))
         answers = dict.fromkeys([*told, *(section.name for section in sections)], gap)
-    return _snapshot(account, region, day.window, answers)
+    return _snapshot(account, region, day.window, answers, with_logs=order.is_whole)
 
 
 def _answer(day: Day, section: Section, aws: AccountSession) -> Answer:
@@ -97,17 +97,22 @@ def _answer(day: Day, section: Section, aws: AccountSession) -> Answer:
     return of_one(section, ask(day, section, aws, partial(section.collect, aws, day.window)))
 
 
-def _snapshot(account: Account, region: str, window: Window, answers: Mapping[str, Answer]) -> Snapshot:
+def _snapshot(
+    account: Account, region: str, window: Window, answers: Mapping[str, Answer], *, with_logs: bool
+) -> Snapshot:
     content: dict[str, Any] = {"account": {**identity(account), "region": region}}
     for name, answer in answers.items():
         if answer.payload is not None:
             _place(content, SECTIONS[name].wire.split("."), answer.payload)
     coverage = {name: answer.coverage for name, answer in answers.items()}
-    logs = logs_of(coverage)
+    # The logs speak of all sections at once: of a few asked again they would unsay what the day's first said.
+    if with_logs:
+        content["logs"] = logs_of(coverage)
+        coverage["logs"] = coverage_of(content["logs"])
     return Snapshot(
         key=SnapshotKey(account.id, region, window.run_date, window.interval),
-        content={**content, "logs": logs},
-        coverage={**coverage, "logs": coverage_of(logs)},
+        content=content,
+        coverage=coverage,
         is_ours=True,
     )
 

@@ -83,6 +83,11 @@ class Order:
             return [each for each in self.wanted() if each.scope is not Scope.REGION or each.collect_account]
         return [each for each in self.wanted() if each.scope is Scope.REGION]
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether every section is asked that can be."""
+        return self.sections >= frozenset(_collected())
+
     def wanted(self) -> list[Section]:
         """The sections of this order."""
         return [s for s in SECTIONS.values() if s.is_collected and s.name in self.sections]

@@ -110,7 +110,7 @@ def account_snapshot(context: dg.AssetExecutionContext, hub: Hub) -> Iterator[dg
     unknown = ["it is not among the accounts that were discovered"]
     problems = {account_id: skipped.get(account_id, unknown) for account_id in wanted if account_id not in by_id}
     for account_id, snapshots in collected.items():
-        reasons = _reasons(snapshots, hub.accepted)
+        reasons = reasons_of(snapshots, hub.accepted)
         if reasons:
             problems[account_id] = reasons
         else:
@@ -134,7 +134,8 @@ def _partition_keys(context: dg.AssetExecutionContext) -> list[dg.MultiPartition
     return [key for key in keys if isinstance(key, dg.MultiPartitionKey)]
 
 
-def _reasons(snapshots: list[Collected], accepted: AcceptedGaps) -> list[str]:
+def reasons_of(snapshots: Sequence[Collected], accepted: AcceptedGaps) -> list[str]:
+    """Why an account is incomplete: what could not be stored, and what is missing and accepted by nobody."""
     reasons = [each.error for each in snapshots if each.error]
     reasons += [
         f"{cell.section} in {cell.region} is {status}: {message}"
@@ -149,17 +150,23 @@ def _what_is_missing(each: Collected) -> str:
     return f", missing: {', '.join(missing)}" if missing else ""
 
 
-def _metadata(hub: Hub, snapshots: list[Collected]) -> dict[str, Any]:
+def coverage_of(snapshots: Sequence[Collected]) -> dg.MetadataValue[str | None]:
+    """How each section of an account ended, region by region, as a table."""
     lines = [
         f"| {each.snapshot.key.region} | {name} | {covered.status} | {covered.rows} | {covered.effort.calls} "
         f"| {covered.message or ''} |"
         for each in sorted(snapshots, key=lambda each: each.snapshot.key.region)
         for name, covered in sorted(each.snapshot.coverage.items())
     ]
-    table = "| region | section | status | rows | calls | message |\n|---|---|---|---|---|---|\n" + "\n".join(lines)
+    return dg.MetadataValue.md(
+        "| region | section | status | rows | calls | message |\n|---|---|---|---|---|---|\n" + "\n".join(lines)
+    )
+
+
+def _metadata(hub: Hub, snapshots: list[Collected]) -> dict[str, Any]:
     return {
         "dagster/row_count": sum(c.rows for each in snapshots for c in each.snapshot.coverage.values()),
-        "coverage": dg.MetadataValue.md(table),
+        "coverage": coverage_of(snapshots),
         "snapshots": dg.MetadataValue.json([hub.store.uri(each.stored_as) for each in snapshots if each.stored_as]),
     }
 

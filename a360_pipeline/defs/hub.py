@@ -1,6 +1,7 @@
 """The resource through which assets reach AWS and the warehouse: the settings, and what follows from them."""
 
 import datetime as dt
+from collections.abc import Iterable
 from functools import cached_property
 
 import dagster as dg
@@ -57,6 +58,8 @@ class Hub(dg.ConfigurableResource["Hub"]):
         except NothingDiscovered as error:
             raise dg.Failure(str(error)) from error
 
-    def order(self, accounts: list[Account], organization: list[Account], run_date: dt.date) -> Order:
-        """What a run collects, as the settings have it."""
-        return Order.of(self.settings, accounts, organization, run_date, dt.datetime.now(dt.UTC).date())
+    def order(
+        self, accounts: list[Account], organization: list[Account], run_date: dt.date, sections: Iterable[str] = ()
+    ) -> Order:
+        """What a run collects, as the settings have it; no sections: all."""
+        return Order.of(self.settings, accounts, organization, run_date, dt.datetime.now(dt.UTC).date(), sections)
