@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator
 from itertools import count
 from pathlib import Path
@@ -49,6 +50,8 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgr
     postgres.ensure_database(server, "template_warehouse")
     migrate(server.url("template_warehouse"))
     yield server
+    # At once: an orderly end would first write all that nobody reads again.
+    os.kill(server.pid, signal.SIGQUIT)
     postgres.stop(directory)
     location = directory / "location"
     if location.exists():

@@ -73,7 +73,7 @@ def test_it_covers_four_accounts_and_two_regions_with_two_planned_gaps_accepted(
 
 
 def test_it_says_what_it_does_while_it_does_it(demo: dict[str, Any]) -> None:
-    for word in ("PostgreSQL: starting", "4 accounts in the organization", "collected", "12 of 12 snapshots loaded"):
+    for word in ("PostgreSQL: starting", "4 accounts to collect", "collected", "12 of 12 snapshots loaded"):
         assert word in demo["progress"]
 
 
