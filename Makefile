@@ -17,8 +17,8 @@ demo: setup ## set up, then a whole day on a made-up organization: collect, load
 dev: setup ## the sandbox and the Dagster UI on it, until Ctrl-C
 	@.venv/bin/a360 dev $(ARGS)
 
-test: setup ## the quick tests; ARGS goes to pytest
-	@.venv/bin/python -m pytest -q $(ARGS)
+test: setup ## the quick tests, two files at once; ARGS goes to pytest
+	@.venv/bin/python -m pytest -q -n 2 --dist loadfile $(ARGS)
 
 test-all: setup ## all tests, the slow ones too
 	@.venv/bin/python -m pytest -q -m "slow or not slow" $(ARGS)
