@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -52,7 +53,8 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[postgr
     yield server
     # At once: an orderly end would first write all that nobody reads again.
     os.kill(server.pid, signal.SIGQUIT)
-    postgres.stop(directory)
+    with suppress(postgres.SandboxError):
+        postgres.stop(directory)
     location = directory / "location"
     if location.exists():
         shutil.rmtree(location.read_text().strip())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import select
 import shutil
 import signal
 import socket
@@ -173,9 +174,18 @@ def test_without_proc_a_running_server_proves_itself_by_its_answer(
     assert postgres.stop(directory) is True
 
 
+def kill(pid: int) -> None:
+    """Kills a process and returns once it is dead, which takes the kernel a moment."""
+    watched = os.pidfd_open(pid) if hasattr(os, "pidfd_open") else None
+    os.kill(pid, signal.SIGKILL)
+    if watched is not None:
+        select.select([watched], [], [], 30)
+        os.close(watched)
+
+
 def test_a_server_that_was_killed_starts_again_with_its_data(server: Server, directory: Path) -> None:
     query(server, "CREATE TABLE IF NOT EXISTS survives AS SELECT 1 AS one")
-    os.kill(server.pid, signal.SIGKILL)
+    kill(server.pid)
     again = postgres.start(directory)
     assert again.pid != server.pid
     assert query(again, "SELECT * FROM survives") == [(1,)]
