@@ -86,12 +86,12 @@ def run_batch(connection: Connection, bucket: str, found: Sequence[Found]) -> Ou
     any_late = any(frame.is_late for frame in frames)
     guests = [number for number, filing in enumerate(filings, start=LEDGER_FRAME + 1) if filing.host]
     for each in told:
-        if each.columns:
+        if not each.is_empty:
             rows = each.counts().total() - lost[each.table.name]
             outcome.tables[each.table.name] = merge(connection, each.table, rows, any_late=any_late)
         if guests and each.table.name == "accounts":
             make_accounts(connection, guests)
-    if staged["security"].columns:
+    if not staged["security"].is_empty:
         recount_findings(connection)
     _retire(connection, frames, told, outcome, any_late=any_late)
     rejected = [one for each in staged.values() for one in each.rejected]
@@ -154,7 +154,7 @@ def _stage(filing: Filing, number: int, frames: Sequence[Frame], staged: Mapping
 def _to_be_merged(filings: Sequence[Filing], staged: Mapping[str, Staged]) -> list[Staged]:
     """The tables about which the batch says something, parents first: a listing that is empty says much."""
     told_of = {filing.section.name for filing in filings if filing.has_facts}
-    return [each for name, each in staged.items() if each.columns or SECTION_OF[name] in told_of]
+    return [each for name, each in staged.items() if not each.is_empty or SECTION_OF[name] in told_of]
 
 
 def _orphans(connection: Connection, filings: Sequence[Filing], staged: Mapping[str, Staged]) -> Counter[str]:

@@ -87,6 +87,10 @@ class Staged:
     parents: dict[str, set[Key]] = field(default_factory=dict)
     """By the name of a reference: the keys of the parents that rows refer to."""
 
+    @property
+    def is_empty(self) -> bool:
+        return not (self.columns and self.columns[0])
+
     def frame_at(self, place: int) -> int:
         """The number of the frame of the row at a place."""
         return int(self.columns[0][place] or 0)
