@@ -323,7 +323,7 @@ def test_a_wrong_value_of_the_sandbox_is_told_like_any_other(sandbox_says: Path)
 
 def test_settings_cannot_be_changed() -> None:
     with pytest.raises(ValueError, match="frozen"):
-        load_settings().bucket = "another"  # type: ignore[misc]
+        load_settings().bucket = "another"
 
 
 # --- Regions

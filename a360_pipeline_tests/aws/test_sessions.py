@@ -136,7 +136,7 @@ def test_clients_are_shared_by_accounts_and_apart_by_region(sessions: Sessions, 
         built.append((service, region))
         return whole(session, who, service, region)
 
-    sessions.clients._build = counted  # type: ignore[method-assign]
+    sessions.clients._build = counted
     for account in stand_in.organization.accounts[:3]:
         for region in ("us-east-1", "eu-central-2"):
             for _ in range(2):

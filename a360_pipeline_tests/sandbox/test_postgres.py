@@ -56,7 +56,7 @@ def stopped(directory: Path) -> Path:
 def bystander() -> Iterator[subprocess.Popen[bytes]]:
     """A process of the server's user that has nothing to do with it."""
     account = {"user": "nobody"} if AS_ROOT else {}
-    with subprocess.Popen(["sleep", "300"], cwd="/", **account) as process:  # type: ignore[call-overload]
+    with subprocess.Popen(["sleep", "300"], cwd="/", **account) as process:
         yield process
         process.kill()
 

@@ -83,5 +83,5 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Asked:
             asked.note(*what, params)
             return answer(organization, caller, params)
 
-        monkeypatch.setitem(ANSWERS, (service, operation), noted)  # type: ignore[arg-type]
+        monkeypatch.setitem(ANSWERS, (service, operation), noted)
     return asked

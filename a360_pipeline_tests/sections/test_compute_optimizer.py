@@ -146,7 +146,7 @@ def test_every_field_of_a_row_has_its_column(rows: list[dict[str, Any]]) -> None
 def test_an_account_that_is_not_enrolled_has_it_not_enabled(
     monkeypatch: pytest.MonkeyPatch, small_organization: Organization, status: str
 ) -> None:
-    monkeypatch.setitem(ANSWERS, ("compute-optimizer", "GetEnrollmentStatus"), lambda *_: {"status": status})  # type: ignore[arg-type]
+    monkeypatch.setitem(ANSWERS, ("compute-optimizer", "GetEnrollmentStatus"), lambda *_: {"status": status})
     with sessions_of(small_organization) as sessions, pytest.raises(Unavailable, match=status.lower()) as caught:
         collect(sessions.account(small_organization.accounts[1].id, REGION), DAY)
     assert caught.value.status is Status.NOT_ENABLED
@@ -163,7 +163,7 @@ def test_a_refusal_for_want_of_enrollment_is_the_sections_not_a_parts(
     monkeypatch: pytest.MonkeyPatch, small_organization: Organization
 ) -> None:
     key = ("compute-optimizer", "GetLambdaFunctionRecommendations")
-    monkeypatch.setitem(ANSWERS, key, refuse("OptInRequiredException"))  # type: ignore[arg-type]
+    monkeypatch.setitem(ANSWERS, key, refuse("OptInRequiredException"))
     with sessions_of(small_organization) as sessions, pytest.raises(ClientError) as caught:
         collect(sessions.account(small_organization.accounts[1].id, REGION), DAY)
     assert SECTION.errors[error_code(caught.value)] is Status.NOT_ENABLED
@@ -201,7 +201,7 @@ def test_a_member_that_is_not_enrolled_is_left_out(
     first, second, third = (account.id for account in small_organization.accounts[:3])
     statuses = [{"accountId": second, "status": "Inactive"}, {"accountId": third, "status": "Active"}]
     key = ("compute-optimizer", "GetEnrollmentStatusesForOrganization")
-    monkeypatch.setitem(ANSWERS, key, lambda *_: {"accountEnrollmentStatuses": statuses})  # type: ignore[arg-type]
+    monkeypatch.setitem(ANSWERS, key, lambda *_: {"accountEnrollmentStatuses": statuses})
     with sessions_of(small_organization) as sessions:
         told = collect_members(sessions.hub(), DAY, accounts_of(small_organization)[:3])
     assert set(told) == {first, third}

@@ -274,7 +274,7 @@ def test_the_forecast_is_the_organizations_and_filed_once(hub_sessions: Sessions
 def test_an_organization_too_young_for_a_forecast_has_none(
     monkeypatch: pytest.MonkeyPatch, small_organization: Organization
 ) -> None:
-    monkeypatch.setitem(ANSWERS, ("ce", "GetCostForecast"), refuse("DataUnavailableException"))  # type: ignore[arg-type]
+    monkeypatch.setitem(ANSWERS, ("ce", "GetCostForecast"), refuse("DataUnavailableException"))
     with sessions_of(small_organization) as sessions:
         hub = sessions.hub()
         reports = ask("cost", hub, Window.daily(TODAY), accounts_of(small_organization))
@@ -340,7 +340,7 @@ def test_an_account_that_is_not_enrolled_has_unknown_savings_and_one_without_any
     answers = {"ListEnrollmentStatuses": {"items": statuses}, "ListRecommendationSummaries": {"items": []}}
     for name, answer in answers.items():
         key = ("cost-optimization-hub", name)
-        monkeypatch.setitem(ANSWERS, key, lambda *_, answer=answer: answer)  # type: ignore[arg-type]
+        monkeypatch.setitem(ANSWERS, key, lambda *_, answer=answer: answer)
     with sessions_of(small_organization) as sessions:
         reports = collect(sessions, small_organization, Window.daily(TODAY))
     names = ("potential_monthly_savings", "saving_opportunities_count")

@@ -33,7 +33,7 @@ QUESTIONS = [(name, way) for name, section in SECTIONS.items() for way in WAYS i
 def asked(section: Section, way: str, answers: Answers) -> dict[str, Answer]:
     """What the section tells of each account when it is asked in this way."""
     aws = Modeled(answers)
-    day = Day(None, WINDOW, TODAY, Purse(NO_NOTES, TODAY, Decimal(100)))  # type: ignore[arg-type]
+    day = Day(None, WINDOW, TODAY, Purse(NO_NOTES, TODAY, Decimal(100)))
     question = getattr(section, way)
     if way in ("collect_all", "collect_members"):
         outcome = ask(day, section, aws, partial(question, aws, WINDOW, ORGANIZATION))

@@ -397,7 +397,7 @@ def test_of_rows_that_say_the_same_the_newest_stands_seen_since_the_first(url: s
 
 def test_children_follow_the_row_that_stands_and_are_one_a_key_then(url: str, field: Field) -> None:
     """Rows of accounts without a region are one to us, and so are then their instances and what is on these."""
-    rows = [field.account("111122223333", None) for _ in range(2)]  # type: ignore[arg-type]
+    rows = [field.account("111122223333", None) for _ in range(2)]
     field.connection.execute("ALTER TABLE inventory_instances DROP CONSTRAINT inventory_instances_instance_id_key")
     for number, row in enumerate(rows):
         at = {"account_id": row, "created_at": LOADED + dt.timedelta(hours=number)}

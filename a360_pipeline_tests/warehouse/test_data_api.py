@@ -327,7 +327,7 @@ def test_rows_are_copied_with_empty_texts_nulls_and_what_needs_escaping(
 
 def test_nobody_else_can_be_sent_rows() -> None:
     with pytest.raises(TypeError, match="cannot be sent over"):
-        copy_columns(object(), sql.Identifier("t"), ["n"], [["1"]])  # type: ignore[arg-type]
+        copy_columns(object(), sql.Identifier("t"), ["n"], [["1"]])
 
 
 # --- Limits

@@ -60,7 +60,7 @@ def tell(store: SnapshotStore, warehouse_url: str) -> Tell:
 def seen(connection: psycopg.Connection[Any]) -> dict[str, tuple[int | None, int | None, int | None]]:
     """First seen, last seen and retired, as days of the month, by key."""
     rows = connection.execute("SELECT key_id, first_seen, last_seen, retired_at FROM kms_keys").fetchall()
-    return {name: tuple(each and each.day for each in dates) for name, *dates in rows}  # type: ignore[misc]
+    return {name: tuple(each and each.day for each in dates) for name, *dates in rows}
 
 
 def changes(connection: psycopg.Connection[Any]) -> list[tuple[Any, ...]]:
