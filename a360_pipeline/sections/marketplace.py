@@ -52,14 +52,14 @@ MARKETPLACE_USAGE = Table(
     # Costs know a product by its name, entitlements by its code and dimension; what is sold has many customers.
     key=(
         "account_id",
+        "period_start",
+        "period_end",
         "product_code",
         "product_name",
         "dimension",
         "license_arn",
         "customer_identifier",
         "customer_aws_account_id",
-        "period_start",
-        "period_end",
     ),
     kept=Kept.DATED,
     set_of=("account_id", "period_start", "period_end"),

@@ -9,9 +9,12 @@ from a360_pipeline.warehouse.connection import Connection
 
 def mark_accepted(connection: Connection, gaps: AcceptedGaps) -> int:
     """Notes owner and reason on every gap that an entry of the file covers; returns how many are newly so."""
+    if not gaps.gaps:
+        return 0
     open_gaps = connection.execute(
         "SELECT id, account_id, region, section, date, status FROM coverage "
-        "WHERE accepted_by IS NULL AND status NOT IN ('ok', 'empty')"
+        "WHERE accepted_by IS NULL AND status = ANY (%s::text[])",
+        [[str(gap.status) for gap in gaps.gaps]],
     ).fetchall()
     found = [
         (number, gap.owner, gap.reason)

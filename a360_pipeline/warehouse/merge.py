@@ -318,24 +318,28 @@ def _late_statement(table: Table) -> sql.Composed:
 
 def _replace(table: Table) -> sql.Composed:
     """Removes what a set held before and holds no longer, unless a later snapshot told it."""
+    # Only equality is served by an index, and nulls are hardly ever there.
+    equal = sql.SQL(" AND ").join(_compared(name, "=") for name in table.set_of)
+    alike = sql.SQL(" AND ").join(_compared(name, "IS NOT DISTINCT FROM") for name in table.set_of)
     return sql.SQL(
         ', sets AS (SELECT {set_of}, max("@date") AS told_on FROM resolved GROUP BY {set_of}), '
-        "replaced AS (DELETE FROM {table} t USING sets "
-        "WHERE {in_set} AND coalesce(t.told_on, sets.told_on) <= sets.told_on "
+        "held AS (SELECT t.*, sets.told_on AS newest FROM sets JOIN {table} t ON {equal} UNION ALL "
+        "SELECT t.*, sets.told_on FROM sets JOIN {table} t ON {alike} WHERE num_nulls({in_sets}) > 0), "
+        "replaced AS (DELETE FROM {table} t USING held h WHERE t.id = h.id "
+        "AND coalesce(h.told_on, h.newest) <= h.newest "
         "AND NOT EXISTS (SELECT FROM resolved r WHERE {same}) RETURNING 1)"
     ).format(
         set_of=ids(table.set_of),
+        in_sets=ids(table.set_of, "sets"),
         table=sql.Identifier(table.name),
-        in_set=sql.SQL(" AND ").join(_same(table, name) for name in table.set_of),
-        same=same_key(table, "r", "t"),
+        equal=equal,
+        alike=alike,
+        same=same_key(table, "r", "h"),
     )
 
 
-def _same(table: Table, name: str) -> sql.Composed:
-    # A reference is never null, and only equality is served by an index.
-    is_reference = any(reference.name == name for reference in table.references)
-    comparison = "t.{0} = sets.{0}" if is_reference else "t.{0} IS NOT DISTINCT FROM sets.{0}"
-    return sql.SQL(comparison).format(sql.Identifier(name))
+def _compared(name: str, how: str) -> sql.Composed:
+    return sql.SQL("t.{0} {1} sets.{0}").format(sql.Identifier(name), sql.SQL(how))
 
 
 def _closes_nothing(table: Table) -> sql.Composed:

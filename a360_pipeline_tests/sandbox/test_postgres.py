@@ -195,7 +195,7 @@ def test_a_start_waits_for_what_a_killed_server_left(server: Server, directory: 
     with psycopg.connect(server.url("postgres")) as connection:
         orphan = connection.info.backend_pid
         os.kill(orphan, signal.SIGSTOP)
-        os.kill(server.pid, signal.SIGKILL)
+        kill(server.pid)
         threading.Timer(1.0, os.kill, (orphan, signal.SIGCONT)).start()
         assert query(postgres.start(directory), "SELECT 1") == [(1,)]
     assert "pre-existing shared memory block" in (directory / "postgres.log").read_text()

@@ -25,7 +25,7 @@ SERVICES = Table(
         Column("utilization_unit", Type.TEXT),
         Column("usage_types", Type.TEXT),
     ),
-    key=("account_id", "service", "usage_types", "date_from", "date_to"),
+    key=("account_id", "date_from", "date_to", "service", "usage_types"),
     kept=Kept.DATED,
     set_of=("account_id", "date_from", "date_to"),
 )

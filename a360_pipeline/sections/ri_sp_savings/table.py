@@ -44,7 +44,7 @@ RI_SP_DAILY_SAVINGS = Table(
         Column("date", Type.DATE, "The day that the figures of a Savings Plan are of."),
     ),
     # A month's figures end, or begin, on the same day as a day's (R19).
-    key=("account_id", "subscription_id", "date_from", "date_to", "reservation_type"),
+    key=("account_id", "date_from", "date_to", "subscription_id", "reservation_type"),
     kept=Kept.DATED,
     set_of=("account_id", "date_from", "date_to"),
 )
