@@ -150,6 +150,29 @@ class Settings(BaseSettings):
     )
     accepted_gaps: Path | None = Field(None, description="TOML file of the gaps that are accepted.")
 
+    inventory_bucket: str = Field(
+        "a360-inventory", min_length=3, description="Bucket of consolidated inventories, query results and roll-ups."
+    )
+    inventory_prefix: str = Field("inventory/", description="Prefix under which consolidated inventories lie.")
+    harvest_role: str = Field(
+        "a360-harvest", description="Name of the role that configures inventories in every account."
+    )
+    glue_database: str = Field(
+        "a360_inventory", pattern=r"^[a-z_][a-z0-9_]{0,127}$", description="Glue database of the inventory's table."
+    )
+    glue_table: str = Field("objects", pattern=r"^[a-z_][a-z0-9_]{0,127}$", description="The inventory's table.")
+    athena_workgroup: str = Field("a360", min_length=1, description="Athena workgroup that queries run in.")
+    query_usd: Decimal = Field(
+        Decimal("5.00"), ge=0, description="Most dollars that the analysis queries of one harvest may cost."
+    )
+    listed_objects: int = Field(
+        1000, ge=0, le=100_000, description="Buckets of no more objects are listed, not inventoried; 0: none is."
+    )
+    mail_sender: str | None = Field(None, description="Address that reports are sent from, an identity of SES.")
+    mail_recipients: Annotated[tuple[str, ...], NoDecode] = Field(
+        (), description="Addresses that reports are sent to, comma-separated; none: no mail is sent."
+    )
+
     partition_days: int = Field(
         365, ge=2, le=3660, description="Days that Dagster shows; keep accounts times days under 100,000."
     )
@@ -160,7 +183,7 @@ class Settings(BaseSettings):
     )
     load_run_files: int = Field(2000, ge=1, le=10_000, description="Most snapshots in one load run.")
 
-    @field_validator("regions", "seller_product_codes", "include_ous", "exclude_ous", mode="before")
+    @field_validator("regions", "seller_product_codes", "include_ous", "exclude_ous", "mail_recipients", mode="before")
     @classmethod
     def _split(cls, value: Any) -> Any:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -197,7 +220,7 @@ class Settings(BaseSettings):
             raise ValueError("ids of organizational units or roots are expected, such as ou-ab12-cdef3456 or r-ab12")
         return value
 
-    @field_validator("data_prefix", "loaded_prefix", "quarantine_prefix")
+    @field_validator("data_prefix", "loaded_prefix", "quarantine_prefix", "inventory_prefix")
     @classmethod
     def _is_a_folder(cls, value: str) -> str:
         if not value.endswith("/") or value.startswith("/"):

@@ -21,7 +21,7 @@ from pathlib import Path
 from a360_pipeline.sandbox.aws import StandIn, serve
 from a360_pipeline.sandbox.facts.model import Sizes
 from a360_pipeline.sandbox.organization import Organization
-from a360_pipeline.sandbox.services import ce
+from a360_pipeline.sandbox.services.ce import commitments, usage
 
 BUCKET = "a360-snapshots"
 MEMBER_ROLE = "a360-member"
@@ -161,8 +161,7 @@ def main() -> None:
 
 
 def _enlarge_pages() -> None:
-    groups = getattr(ce, "GROUPS", None)
-    if groups is not None:
+    for groups in (usage.GROUPS, commitments.GROUPS):
         for name in ("default", "most"):
             object.__setattr__(groups, name, PAGE_OF_GROUPS)
 

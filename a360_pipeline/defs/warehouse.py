@@ -17,7 +17,7 @@ from a360_pipeline.warehouse.connection import Connection, connect
 from a360_pipeline.warehouse.ledger import COVERAGE, LOADS
 from a360_pipeline.warehouse.load import LoadResult, load
 from a360_pipeline.warehouse.merge import Changes
-from a360_pipeline.warehouse.tables import ALL_TABLES
+from a360_pipeline.warehouse.tables import LOADED_TABLES
 
 POOL = "warehouse"
 UNDER_WAY = [
@@ -70,7 +70,7 @@ SPECS = [
             "dagster/table_name": f"public.{table.name}",
         },
     )
-    for table in ALL_TABLES
+    for table in LOADED_TABLES
 ]
 
 
@@ -119,7 +119,7 @@ def warehouse(
         progress=context.log.info,
     )
     with connect(hub.warehouse) as connection:
-        for table in ALL_TABLES:
+        for table in LOADED_TABLES:
             changes = result.tables.get(table.name, Changes())
             yield dg.MaterializeResult(
                 asset_key=asset_key(table),

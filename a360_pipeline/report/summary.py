@@ -14,7 +14,7 @@ from rich.table import Table as Grid
 
 from a360_pipeline.warehouse.checks import count_rows
 from a360_pipeline.warehouse.connection import Connection, named_rows
-from a360_pipeline.warehouse.tables import ALL_TABLES
+from a360_pipeline.warehouse.tables import LOADED_TABLES
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def read_summary(connection: Connection) -> Summary:
         regions=regions,
         sections=sections,
         sections_known=known,
-        rows={table.name: count_rows(connection, table) for table in ALL_TABLES},
+        rows={table.name: count_rows(connection, table) for table in LOADED_TABLES},
         gaps=_all(
             connection,
             Gap,

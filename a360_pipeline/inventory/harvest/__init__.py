@@ -1,0 +1,1 @@
+"""A harvest: what it makes, how it waits, advances and ends, and that nothing of it is left."""
