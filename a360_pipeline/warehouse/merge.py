@@ -71,7 +71,8 @@ def orphans(connection: Connection, staged: Staged, known: Mapping[str, Containe
     found: list[Rejected] = []
     for reference in table.references:
         parents = known.get(reference.table, ())
-        if reference.table == "accounts" or all(key in parents for key in staged.parents.get(reference.name, ())):
+        told = staged.parents.get(reference.name, ())
+        if reference.table == "accounts" or all(key in parents and None not in key for key in told):
             continue
         identity = identity_of_parent(reference)
         names = [field.name for field in fields_of(table)]
@@ -83,7 +84,9 @@ def orphans(connection: Connection, staged: Staged, known: Mapping[str, Containe
             parent=sql.Identifier(f"@{reference.name}"),
         )
         for frame, *values in connection.execute(query):
-            if tuple(values[: len(identity)]) in parents:
+            key = tuple(values[: len(identity)])
+            # Of several parents that lack a part of their key none is meant.
+            if key in parents and None not in key:
                 continue
             row = dict(zip(names, values[len(identity) :], strict=True))
             wanted = ", ".join(str(row.get(f"{reference.name}.{column}")) for column, _ in reference.on)

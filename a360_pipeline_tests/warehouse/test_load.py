@@ -270,6 +270,23 @@ def test_rows_without_a_parent_and_rows_that_contradict_each_other_are_rejected_
     ) == (5, 2, 2, 1)
 
 
+def test_rows_whose_parent_has_a_part_of_its_key_missing_are_rejected_and_the_batch_loads(
+    run: Callable[..., LoadResult], store: SnapshotStore, connection: psycopg.Connection[Any]
+) -> None:
+    result = {"resource_type": "AWS::S3::Bucket", "resource_id": "b", "rule_name": "r"}
+    report = {"total_rules": 1, "non_compliant_resources": [{**result, "compliance_type": "NON_COMPLIANT"}]}
+    store.put(
+        f"data/{ACCOUNT}/us-east-1/2026-03-02_DAILY.json",
+        snapshot(config={"date_to": "2026-03-02", **report}, logs={"config_status": "Pass"}),
+    )
+    assert run().rejected == 1
+    assert one(connection, "SELECT total_rules FROM config_reports") == 1
+    assert one(connection, "SELECT table_name, reason FROM rejected_rows") == (
+        "non_compliant_resources",
+        "no row of config_reports in this account and region is None, 2026-03-02",
+    )
+
+
 def test_an_account_with_a_bad_attribute_keeps_its_facts(
     run: Callable[..., LoadResult], store: SnapshotStore, connection: psycopg.Connection[Any]
 ) -> None:
