@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import base64
 import json
 import re
 import signal
@@ -29,9 +30,12 @@ REGIONS = ("us-east-1", "eu-central-2", "eu-west-1")
 
 CREDENTIAL = re.compile(rb"Credential=([^/]+)/\d+/([^/]+)/([^/]+)/")
 TARGET = re.compile(rb"\r\nx-amz-target: *([^\r]*)", re.IGNORECASE)
+CONTENT = re.compile(rb"<Content>([^<]+)</Content>")
 LENGTH = re.compile(rb"\r\ncontent-length: *(\d+)", re.IGNORECASE)
 THROTTLED = json.dumps({"__type": "ThrottlingException", "message": "Rate exceeded"}).encode()
 NEVER_KEPT = (b"s3", b"sts")
+ANY_ACCOUNT = b"000000000000"
+"""In what is kept, for the number of whoever asks; as long as one, so that lengths stay right."""
 PAGE_OF_GROUPS = 2_000
 """Cost Explorer's pages hold thousands of groups; the sandbox's are small, so that few accounts need several."""
 
@@ -72,7 +76,7 @@ class Server:
         is_member = key_id != self.stand_in.access_key_id.encode()
         if self.calls_per_second and is_member and self.is_too_many(self.accounts.get(key_id, key_id)):
             self.counts["throttled"] += 1
-            return _http(THROTTLED, b"application/x-amz-json-1.1", b"400 Bad Request")
+            return _throttled(service, is_query=body.startswith(b"Action="))
         self.counts["answered"] += 1
         if service in NEVER_KEPT or not is_member:
             answer = await self.ask_sandbox(head, body)
@@ -80,10 +84,14 @@ class Server:
                 self.remember(body, answer)
             return answer
         target = TARGET.search(head)
-        asked = (region, service, line, target[1] if target else b"", body)
+        # ARNs hold the account's number, in what is asked and in what is answered.
+        account = self.accounts.get(key_id, key_id)
+        named = (each.replace(account, ANY_ACCOUNT) for each in (line, body))
+        asked = (region, service, target[1] if target else b"", *named)
         if asked not in self.kept:
-            self.kept[asked] = await self.ask_sandbox(head, body)
-        return self.kept[asked]
+            answer = await self.ask_sandbox(head, body)
+            self.kept[asked] = _renamed(answer, account, ANY_ACCOUNT)
+        return _renamed(self.kept[asked], ANY_ACCOUNT, account)
 
     def remember(self, body: bytes, answer: bytes) -> None:
         """Whose role was assumed with which key."""
@@ -118,6 +126,27 @@ class Server:
             answer += await reader.readexactly(int(length[1]))
         writer.close()
         return answer
+
+
+def _throttled(service: bytes, *, is_query: bool) -> bytes:
+    """The refusal in the words of the service's protocol."""
+    if service == b"s3":
+        slow_down = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
+        return _http(slow_down, b"application/xml", b"503 Slow Down")
+    if not is_query:
+        return _http(THROTTLED, b"application/x-amz-json-1.1", b"400 Bad Request")
+    error = b"<Error><Code>Throttling</Code><Message>Rate exceeded</Message></Error>"
+    whole = b"<Response><Errors>%s</Errors></Response>" if service == b"ec2" else b"<ErrorResponse>%s</ErrorResponse>"
+    return _http(whole % error, b"text/xml", b"400 Bad Request")
+
+
+def _renamed(answer: bytes, old: bytes, new: bytes) -> bytes:
+    """Another account's number in place of one, also in the credential report, which comes in base64."""
+    within = CONTENT.search(answer)
+    if within:
+        report = base64.b64encode(base64.b64decode(within[1]).replace(old, new))
+        answer = answer[: within.start(1)] + report + answer[within.end(1) :]
+    return answer.replace(old, new)
 
 
 def _http(body: bytes, content_type: bytes, status: bytes = b"200 OK") -> bytes:

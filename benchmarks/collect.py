@@ -10,7 +10,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -38,7 +38,7 @@ NOTES = (
     "The simulated AWS is a process of its own that answers members from memory; all accounts are alike. CPU and "
     "memory are the client's. The bound is calls x latency / threads. Plain boto3 replays the calls of one account, "
     "known beforehand, for one account after another, 12 at once, with clients of its own for each account. Snapshots "
-    "go to a folder. Cost Explorer is counted over six runs of 50 accounts on one day."
+    "go to a folder. Cost Explorer is counted over six runs of 50 accounts on one day, further pages apart."
 )
 
 
@@ -164,23 +164,33 @@ def collecting(size: Size) -> Metrics:
     }
 
 
+@contextmanager
+def _noted(note: Callable[[Call], None]) -> Iterator[None]:
+    """Tells of every call that is made inside."""
+    whole = botocore.client.BaseClient._make_api_call
+
+    def noted(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        note((client.meta.service_model.service_name, client.meta.region_name, operation, parameters))
+        return whole(client, operation, parameters)
+
+    botocore.client.BaseClient._make_api_call = noted
+    try:
+        yield
+    finally:
+        botocore.client.BaseClient._make_api_call = whole
+
+
 def _recorded(aws: Aws, account: Account, everyone: Sequence[Account]) -> list[Call]:
     """Collects one account, so that the simulation knows all answers; returns what its regions were asked."""
     calls: list[Call] = []
-    whole = botocore.client.BaseClient._make_api_call
 
-    def recorded(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
-        service = client.meta.service_model.service_name
-        if service not in ("sts", "ce", "organizations"):
-            calls.append((service, client.meta.region_name, operation, parameters))
-        return whole(client, operation, parameters)
+    def note(call: Call) -> None:
+        if call[0] not in ("sts", "ce", "organizations"):
+            calls.append(call)
 
-    botocore.client.BaseClient._make_api_call = recorded
-    try:
+    with _noted(note):
         of_members = [name for name, section in SECTIONS.items() if section.collect is not None]
         _collect(aws, [account], everyone, of_members)
-    finally:
-        botocore.client.BaseClient._make_api_call = whole
     return calls
 
 
@@ -225,17 +235,23 @@ def cost_explorer(size: Size) -> Metrics:
         today = dt.datetime.now(dt.UTC).date()
         shared = [name for name, section in SECTIONS.items() if section.scope is Scope.ORGANIZATION]
         collected = [name for name in shared if SECTIONS[name].is_collected]
-        before = _ce_requests(aws)
+        requests: Counter[str] = Counter()
+
+        def note(call: Call) -> None:
+            service, _, _, parameters = call
+            if service == "ce":
+                is_page = any(name.endswith("Token") for name in parameters)
+                requests["pages" if is_page else "queries"] += 1
+
         for start in range(0, len(everyone), size.accounts_per_run):
             some = everyone[start : start + size.accounts_per_run]
             order = Order.of(aws.settings, some, everyone, today, today, collected)
-            _run(Sessions(aws.settings, is_paid), Folder(Path(folder)), order)
-        return {"cost_explorer_requests_300_accounts": _ce_requests(aws) - before}
-
-
-def _ce_requests(aws: Aws) -> int:
-    counted = aws.ask("GET", "/_a360/calls")["by_action"]
-    return sum(count for action, count in counted.items() if action.startswith("ce:"))
+            with _noted(note):
+                _run(Sessions(aws.settings, is_paid), Folder(Path(folder)), order)
+        return {
+            "cost_explorer_requests_300_accounts": requests["queries"],
+            "cost_explorer_pages_300_accounts": requests["pages"],
+        }
 
 
 def measure(size: Size) -> Metrics:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -67,6 +68,9 @@ class Call:
         """`service:Operation`, as faults and counts name it."""
         return f"{self.service}:{self.operation.name if self.operation else 'Unknown'}"
 
+# A service's first request compiles its routes, which CPython 3.11 cannot do in several threads at once.
+_ROUTING = threading.Lock()
+
 
 def read_body(environ: dict[str, Any]) -> bytes:
     """The body, put back so that whoever comes next reads it again."""
@@ -94,7 +98,8 @@ def route(environ: dict[str, Any], signature: Signature | None) -> Call:
             protocol = determine_request_protocol(model, environ.get("CONTENT_TYPE"))
             body = read_body(environ) if protocol in BODY_PROTOCOLS else b""
             request = Request(_with_body(environ, body))
-            operation, uri_params = get_service_router(service).match(request)
+            with _ROUTING:
+                operation, uri_params = get_service_router(service).match(request)
         except (HTTPException, NotImplementedError):
             continue
         # Both generations of load balancers are asked by the same name; their versions tell them apart.
