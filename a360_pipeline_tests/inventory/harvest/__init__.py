@@ -1,0 +1,1 @@
+"""Harvests, against the sandbox and a PostgreSQL."""
