@@ -22,11 +22,17 @@ from a360_pipeline.sandbox import postgres
 from a360_pipeline.sandbox.faults import Faults
 from a360_pipeline.sandbox.gateway import Gateway
 from a360_pipeline.sandbox.httpd import HOST, Server
-from a360_pipeline.sandbox.identity import PARTITION, Identities
+from a360_pipeline.sandbox.hub import make_hub_queue
+from a360_pipeline.sandbox.identity import HARVEST_ROLE, PARTITION, Identities
+from a360_pipeline.sandbox.inventory.deliverer import Deliverer
+from a360_pipeline.sandbox.mail import Post
 from a360_pipeline.sandbox.organization import Organization
 from a360_pipeline.sandbox.postgres import SandboxError
+from a360_pipeline.sandbox.repairs import repair
+from a360_pipeline.sandbox.services.athena import AthenaService
 from a360_pipeline.sandbox.services.rds_data import DataApi
 from a360_pipeline.sandbox.services.s3 import make_buckets
+from a360_pipeline.sandbox.stacks.answers import Stacks
 
 
 class StandInError(Exception):
@@ -45,11 +51,17 @@ class StandIn:
     faults: Faults
     data_api: DataApi = field(repr=False)
     """Its cluster and the secret of that, once `serve` is told of a database."""
+    athena: AthenaService = field(repr=False)
+    deliverer: Deliverer = field(repr=False)
+    """Delivers S3 Inventory when it is told to."""
+    post: Post = field(repr=False)
+    """Which addresses SES may use, and what it sent."""
     _server: Server = field(repr=False)
 
     def close(self) -> None:
         self._server.close()
         self.data_api.close()
+        self.athena.close()
 
     def __enter__(self) -> StandIn:
         return self
@@ -59,10 +71,18 @@ class StandIn:
 
 
 def serve(
-    organization: Organization, *, bucket: str, member_role: str, port: int = 0, database_url: str | None = None
+    organization: Organization,
+    *,
+    bucket: str,
+    member_role: str,
+    harvest_role: str = HARVEST_ROLE,
+    inventory_bucket: str | None = None,
+    port: int = 0,
+    database_url: str | None = None,
 ) -> StandIn:
     """Starts a stand-in with the organization's buckets and one more, empty and versioned, in the management account.
 
+    With an `inventory_bucket` what the hub has for harvests is there as well: that bucket, and the queue of deliveries.
     Its RDS Data API speaks with the PostgreSQL server of `database_url`, in whichever database a call names.
 
     moto keeps its data in globals of the process: a start empties them, so one process has one
@@ -71,18 +91,31 @@ def serve(
     os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
     # It would make every caller that one account.
     os.environ.pop("MOTO_ACCOUNT_ID", None)
+    repair()
     BackendDict.reset()
     reset_model_data()
     s3 = s3_backends[organization.management.id][PARTITION]
     s3.create_bucket(bucket, organization.region_names[0])
     s3.put_bucket_versioning(bucket, "Enabled")
+    if inventory_bucket is not None:
+        s3.create_bucket(inventory_bucket, organization.region_names[0])
+        make_hub_queue(organization)
     make_buckets(organization)
-    identities = Identities(organization, member_role)
+    identities = Identities(organization, member_role, harvest_role)
     faults = Faults(organization.seed)
-    data_api = DataApi(organization, database_url)
+    data_api, athena = DataApi(organization, database_url), AthenaService(organization)
+    deliverer, post = Deliverer(organization), Post()
+    gateway = Gateway(
+        organization,
+        identities,
+        faults,
+        bound={**data_api.answers, **athena.answers, **Stacks(faults).answers, **post.answers},
+        controls={("PUT", "inventory"): deliverer.put, ("GET", "mail"): post.get, ("PUT", "mail"): post.put},
+    )
     try:
-        server = Server(Gateway(organization, identities, faults, bound=data_api.answers), port)
+        server = Server(gateway, port)
     except OSError as error:
+        athena.close()
         if error.errno != errno.EADDRINUSE:
             raise
         raise StandInError(f"Port {port} is already in use: stop what uses it, or choose another port.") from None
@@ -94,6 +127,9 @@ def serve(
         organization=organization,
         faults=faults,
         data_api=data_api,
+        athena=athena,
+        deliverer=deliverer,
+        post=post,
         _server=server,
     )
 
@@ -113,6 +149,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             organization,
             bucket=asked.bucket,
             member_role=asked.member_role,
+            harvest_role=asked.harvest_role,
+            inventory_bucket=asked.inventory_bucket,
             port=asked.port,
             database_url=server.url(asked.database) if server else None,
         ) as stand_in:
@@ -131,6 +169,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--gaps-file", type=Path, help="where to write the planned gaps, as TOML")
     parser.add_argument("--bucket", required=True, help="bucket to make in the management account")
     parser.add_argument("--member-role", required=True, help="name of the role to assume in each account")
+    parser.add_argument("--harvest-role", default=HARVEST_ROLE, help="name of the role that configures inventories")
+    parser.add_argument("--inventory-bucket", help="bucket of inventories to make in the management account")
     parser.add_argument("--accounts", type=int, default=4, help="how many accounts (default 4)")
     parser.add_argument("--regions", default="us-east-1,eu-central-2", help="regions, comma-separated")
     parser.add_argument("--seed", type=int, default=7, help="draws another organization (default 7)")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import http
 import http.client
 import json
 import os
@@ -25,6 +27,7 @@ _READY, _PARAMETERS, _GAPS, _LOG = "aws-ready.json", "aws-parameters.json", "acc
 _WAREHOUSE, _DAGSTER = "a360", "dagster"
 _DEADLINE_SECONDS = 60.0
 _ANSWER_SECONDS = 10.0
+_DELIVERY_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,8 @@ def up(
             "seed": seed,
             "bucket": settings.bucket,
             "member_role": settings.member_role,
+            "harvest_role": settings.harvest_role,
+            "inventory_bucket": settings.inventory_bucket,
         }
         stand_in = _find(directory)
         if stand_in is not None:
@@ -132,6 +137,24 @@ def status(settings: Settings) -> State:
     )
 
 
+def deliver(settings: Settings, date: dt.date) -> dict[str, Any]:
+    """Has the running stand-in deliver the inventories of a day, and returns what it did. Raises SandboxError."""
+    address = urlsplit(settings.endpoint_url or "")
+    connection = http.client.HTTPConnection(address.hostname or "", address.port, timeout=_DELIVERY_SECONDS)
+    try:
+        connection.request("PUT", "/_a360/inventory", json.dumps({"date": date.isoformat()}))
+        answer = connection.getresponse()
+        body = answer.read()
+        if answer.status != http.HTTPStatus.OK:
+            raise SandboxError(f"The sandbox at {settings.endpoint_url} delivers nothing: {body.decode()[:500]}")
+        delivered: dict[str, Any] = json.loads(body)
+        return delivered
+    except (OSError, http.client.HTTPException) as error:
+        raise SandboxError(f"The sandbox at {settings.endpoint_url} does not answer: {error}") from None
+    finally:
+        connection.close()
+
+
 def stand_in_command(
     settings: Settings, directory: Path, accounts: int, regions: tuple[str, ...], seed: int, port: int | None
 ) -> list[str]:
@@ -140,6 +163,8 @@ def stand_in_command(
         "ready-file": directory / _READY,
         "bucket": settings.bucket,
         "member-role": settings.member_role,
+        "harvest-role": settings.harvest_role,
+        "inventory-bucket": settings.inventory_bucket,
         "accounts": accounts,
         "regions": ",".join(regions),
         "seed": seed,

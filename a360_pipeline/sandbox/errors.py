@@ -17,6 +17,10 @@ class AwsError(Exception):
         self.status = status
 
 
+class LeftToMoto(Exception):
+    """An answer finds that this request is for something of moto's, such as a bucket of nobody's."""
+
+
 INVALID_INPUT = {
     "guardduty": "BadRequestException",
     "organizations": "InvalidInputException",

@@ -19,6 +19,10 @@ from a360_pipeline.sandbox.organization import Organization
 CONTROL = "/_a360/"
 LARGEST_BODY = 1_000_000
 
+Route = Callable[[bytes], Any]
+"""Takes the body of a control request and gives what is to be answered as JSON. Raises ValueError to refuse."""
+NO_ROUTES: Mapping[tuple[str, str], Route] = {}
+
 
 class WantedFaults(BaseModel):
     """The body of `PUT /_a360/faults`. Patterns are of `service:Operation`, as in a shell."""
@@ -39,6 +43,8 @@ class WantedFaults(BaseModel):
     """By account: after how many more calls all credentials that it was given expire, once."""
     cut: dict[str, int] = Field(default_factory=dict)
     """By pattern: how many answers to cut off in the middle, and the connection with them."""
+    failing_stacks: dict[str, str] = Field(default_factory=dict)
+    """By region: why every stack that is made there fails, and is rolled back."""
 
 
 class Faults:
@@ -93,6 +99,10 @@ class Faults:
         """The error code that answers `service:Operation`."""
         return next((code for pattern, code in self._wanted.errors.items() if fnmatchcase(action, pattern)), None)
 
+    def stack_failure(self, region: str) -> str | None:
+        """Why a stack that is made in the region fails."""
+        return self._wanted.failing_stacks.get(region)
+
     def expires(self, account_id: str) -> bool:
         """Whether the account's credentials end with this call."""
         with self._lock:
@@ -145,14 +155,21 @@ class Calls:
 class Control:
     """`/_a360/…`: unsigned, for this machine alone."""
 
-    def __init__(self, organization: Organization, faults: Faults, calls: Calls) -> None:
+    def __init__(
+        self,
+        organization: Organization,
+        faults: Faults,
+        calls: Calls,
+        more: Mapping[tuple[str, str], Route] = NO_ROUTES,
+    ) -> None:
         self._faults = faults
-        self._routes: Mapping[tuple[str, str], Callable[[bytes], Any]] = {
+        self._routes: Mapping[tuple[str, str], Route] = {
             ("GET", "health"): lambda _body: {"pid": os.getpid()},
             ("GET", "truth"): lambda _body: organization.truth(),
             ("GET", "calls"): lambda _body: calls.state(),
             ("GET", "faults"): lambda _body: faults.state(),
             ("PUT", "faults"): self._put_faults,
+            **more,
         }
 
     def answer(self, method: str, path: str, address: str, body: bytes) -> tuple[int, dict[str, str], bytes]:

@@ -13,11 +13,10 @@ from moto.backend_index import backend_url_patterns
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 
 from a360_pipeline.sandbox import errors, wire
-from a360_pipeline.sandbox.errors import AwsError
-from a360_pipeline.sandbox.faults import CONTROL, LARGEST_BODY, Calls, Control, Faults
+from a360_pipeline.sandbox.errors import AwsError, LeftToMoto
+from a360_pipeline.sandbox.faults import CONTROL, LARGEST_BODY, NO_ROUTES, Calls, Control, Faults, Route
 from a360_pipeline.sandbox.identity import Caller, Identities, Signature, target_account
 from a360_pipeline.sandbox.organization import Organization
-from a360_pipeline.sandbox.repairs import REPAIRS
 from a360_pipeline.sandbox.services.served import ANSWERS, Answer
 from a360_pipeline.sandbox.wire import BadAnswer, Call, Response
 
@@ -55,7 +54,8 @@ StartResponse = Callable[..., Any]
 class Gateway:
     """Answers from `answers` where the operation is there, and lets moto answer the rest.
 
-    `bound` are answers of something that this stand-in alone has, such as a database.
+    `bound` are answers of something that this stand-in alone has, such as a database, and `controls` what else can
+    be asked of it under `/_a360/`.
     """
 
     def __init__(
@@ -65,14 +65,15 @@ class Gateway:
         faults: Faults,
         answers: Mapping[tuple[str, str], Answer] = ANSWERS,
         bound: Mapping[tuple[str, str], Answer] = NOTHING_BOUND,
+        controls: Mapping[tuple[str, str], Route] = NO_ROUTES,
     ) -> None:
         self._organization = organization
         self._identities = identities
         self._faults = faults
         self._calls = Calls()
-        self._control = Control(organization, faults, self._calls)
+        self._control = Control(organization, faults, self._calls, controls)
         self._seeded = frozenset(answers)
-        self._answers = {**answers, **REPAIRS, **bound, ("sts", "AssumeRole"): identities.assume_role}
+        self._answers = {**answers, **bound, ("sts", "AssumeRole"): identities.assume_role}
         self._moto = DomainDispatcherApplication(create_backend_app)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
@@ -97,7 +98,10 @@ class Gateway:
                 return self._ask_moto(call, environ, start_response)
             params = wire.parameters(call, operation, environ)
             self._permit(call, caller, params)
-            result = answer(self._organization, caller, params)
+            try:
+                result = answer(self._organization, caller, params)
+            except LeftToMoto:
+                return self._ask_moto(call, environ, start_response)
             sent = _send(wire.answer(call, operation, result), start_response)
             return _cut(sent) if self._faults.cuts(call.action) else sent
         except AwsError as problem:
@@ -183,5 +187,6 @@ def _cut(body: Iterable[bytes]) -> Iterable[bytes]:
 def _send(response: Response, start_response: StartResponse) -> Iterable[bytes]:
     status, headers, body = response
     phrase = http.HTTPStatus(status).phrase
-    start_response(f"{status} {phrase}", [*headers.items(), ("Content-Length", str(len(body)))])
+    # The answer to a HEAD tells the length of what it does not send.
+    start_response(f"{status} {phrase}", [*({"Content-Length": str(len(body))} | headers).items()])
     return [body]

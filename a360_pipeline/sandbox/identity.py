@@ -17,6 +17,7 @@ from a360_pipeline.sandbox.errors import AwsError
 from a360_pipeline.sandbox.organization import Organization
 
 HUB_USER = "a360-hub"
+HARVEST_ROLE = "a360-harvest"
 PARTITION = "aws"
 CREDENTIAL = re.compile(r"Credential=([^/,\s]+)/\d{8}/([^/]+)/([^/]+)/aws4_request")
 ROLE = re.compile(r"arn:aws:iam::(\d{12}):role/(?:.+/)?([^/]+)")
@@ -67,9 +68,9 @@ class Principal:
 class Identities:
     """The hub's key, made at the start, and every key that moto gave out since."""
 
-    def __init__(self, organization: Organization, member_role: str) -> None:
+    def __init__(self, organization: Organization, member_role: str, harvest_role: str = HARVEST_ROLE) -> None:
         self._organization = organization
-        self._member_role = member_role
+        self._roles = frozenset({member_role, harvest_role})
         self._known: dict[str, Principal] = {}
         self.external_id = secrets.token_urlsafe(18)
         iam = iam_backends[organization.management.id][PARTITION]
@@ -96,12 +97,12 @@ class Identities:
         return Caller(principal.account_id, principal.arn, signature.region)
 
     def assume_role(self, organization: Organization, caller: Caller, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The member role of an account of the organization, for the hub alone, with the external id."""
+        """A role of ours in an account of the organization, for the hub alone, with the external id."""
         wanted = ROLE.fullmatch(params["RoleArn"])
         trusted = (
             wanted is not None
             and wanted[1] in organization.by_id
-            and wanted[2] == self._member_role
+            and wanted[2] in self._roles
             and params.get("ExternalId") == self.external_id
             and caller.account_id == organization.management.id
         )

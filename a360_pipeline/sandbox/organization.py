@@ -13,11 +13,12 @@ from types import MappingProxyType
 from typing import Any
 
 from a360_pipeline.coverage import GLOBAL
-from a360_pipeline.sandbox.facts import assembly, buckets, costs, recorded, resources
+from a360_pipeline.sandbox.facts import assembly, buckets, costs, objects, recorded, resources
 from a360_pipeline.sandbox.facts.buckets import Bucket
 from a360_pipeline.sandbox.facts.chance import chance, draw
 from a360_pipeline.sandbox.facts.listed import Resources
 from a360_pipeline.sandbox.facts.model import Account, Gap, Instance, Key, Region, Sizes
+from a360_pipeline.sandbox.facts.objects import FILLS, PLACES, Content, Fill, ObjectVersion
 from a360_pipeline.sandbox.facts.recorded import Recorded
 from a360_pipeline.sandbox.facts.units import Units
 
@@ -122,6 +123,32 @@ class Organization:
         regions = tuple(region.name for region in self.by_id[account_id].regions)
         count = self._others(account_id == self.management.id, account_id, "buckets")
         return buckets.buckets(self.seed, account_id, regions, count, self.settled)
+
+    def objects(self, account_id: str, bucket_name: str, date: dt.date | None = None) -> tuple[ObjectVersion, ...]:
+        """All that a bucket holds when the day begins, as S3 lists it; without a day as of now.
+
+        Raises KeyError for a bucket that is none of the organization's.
+        """
+        return objects.listed(self.content(account_id, bucket_name), date or self.now.date())
+
+    def content(self, account_id: str, bucket_name: str) -> Content:
+        """What the bucket's objects are drawn from, for those who read them one by one. Raises KeyError."""
+        return self.contents[account_id, bucket_name]
+
+    @cached_property
+    def contents(self) -> Mapping[tuple[str, str], Content]:
+        """What every bucket's objects are drawn from, by account and bucket."""
+        return {
+            (account.id, bucket.name): self._content(account, bucket, place)
+            for account in self.accounts
+            for place, bucket in enumerate(self.buckets(account.id))
+        }
+
+    def _content(self, account: Account, bucket: Bucket, place: int) -> Content:
+        fill = FILLS[account is self.management].get(place % PLACES, Fill.ORDINARY)
+        most = self.sizes.objects
+        some = most // 2 + draw(self.seed, bucket.name, "objects") % max(1, most)
+        return Content(self.seed, account.id, bucket, fill, most if place == 0 else some, self.settled)
 
     def recorded(self, account_id: str, region: str) -> tuple[Recorded, ...]:
         """What AWS Config records of the account in the region."""

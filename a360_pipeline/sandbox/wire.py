@@ -68,6 +68,7 @@ class Call:
         """`service:Operation`, as faults and counts name it."""
         return f"{self.service}:{self.operation.name if self.operation else 'Unknown'}"
 
+
 # A service's first request compiles its routes, which CPython 3.11 cannot do in several threads at once.
 _ROUTING = threading.Lock()
 

@@ -299,6 +299,8 @@ def test_the_command_names_everything_that_the_stand_in_needs_and_no_secret(tmp_
         "--ready-file": str(tmp_path / "aws-ready.json"),
         "--bucket": "some-bucket",
         "--member-role": "some-role",
+        "--harvest-role": "a360-harvest",
+        "--inventory-bucket": "a360-inventory",
         "--accounts": "3",
         "--regions": "us-east-1,eu-west-1",
         "--seed": "9",

@@ -18,6 +18,8 @@ class Sizes:
     """On one instance, give or take a quarter."""
     others: int = 12
     """Of everything else that is listed, at most; the services' own files say of what there is less."""
+    objects: int = 300
+    """In a bucket, give or take half: some have a handful, some none."""
 
 
 @dataclass(frozen=True, slots=True)

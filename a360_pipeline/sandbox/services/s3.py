@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from moto.s3.models import s3_backends
+from moto.iam.access_control import PermissionResult
+from moto.s3.models import FakeBucket, s3_backends
 
+from a360_pipeline.sandbox.errors import AwsError, LeftToMoto
 from a360_pipeline.sandbox.facts.buckets import Bucket
 from a360_pipeline.sandbox.identity import PARTITION, Caller
 from a360_pipeline.sandbox.organization import Organization
 from a360_pipeline.sandbox.paging import Paging
+from a360_pipeline.sandbox.repairs import permission
 
 BUCKETS = Paging(
     default=8,
@@ -20,6 +23,9 @@ BUCKETS = Paging(
     next_cursor="ContinuationToken",
     size="MaxBuckets",
 )
+IRELAND = "eu-west-1"
+LEGACY_CONSTRAINT = "EU"
+"""What buckets made in Ireland long ago still give as their place."""
 
 
 def make_buckets(organization: Organization) -> None:
@@ -27,7 +33,24 @@ def make_buckets(organization: Organization) -> None:
     for account in organization.accounts:
         s3 = s3_backends[account.id][PARTITION]
         for bucket in organization.buckets(account.id):
-            s3.create_bucket(bucket.name, bucket.region).creation_date = bucket.creation_date
+            made = s3.create_bucket(bucket.name, bucket.region)
+            made.creation_date = bucket.creation_date
+            if organization.content(account.id, bucket.name).is_versioned:
+                made.versioning_status = "Enabled"
+
+
+def own_bucket(caller: Caller, name: str, action: str) -> FakeBucket:
+    """The caller's bucket of that name.
+
+    Raises AwsError where there is none, where it is another account's, and where its policy denies everybody the
+    action; its words for actions are IAM's.
+    """
+    held: FakeBucket | None = s3_backends[caller.account_id][PARTITION].buckets.get(name)
+    if held is None and name not in s3_backends.bucket_accounts:
+        raise AwsError("NoSuchBucket", "The specified bucket does not exist", 404)
+    if held is None or permission(held, action, held.arn) is PermissionResult.DENIED:
+        raise AwsError("AccessDenied", "Access Denied", 403)
+    return held
 
 
 def existing_buckets(account_id: str) -> list[Bucket]:
@@ -56,4 +79,13 @@ def list_buckets(_organization: Organization, caller: Caller, params: Mapping[st
     } | more
 
 
-ANSWERS = {("s3", "ListBuckets"): list_buckets}
+def get_bucket_location(organization: Organization, caller: Caller, params: Mapping[str, Any]) -> dict[str, Any]:
+    """Of an account's first bucket in Ireland the old word; of all others moto knows."""
+    own = organization.buckets(caller.account_id) if caller.account_id in organization.by_id else ()
+    first = next((bucket.name for bucket in own if bucket.region == IRELAND), None)
+    if own_bucket(caller, params["Bucket"], "s3:GetBucketLocation").name != first:
+        raise LeftToMoto
+    return {"LocationConstraint": LEGACY_CONSTRAINT}
+
+
+ANSWERS = {("s3", "ListBuckets"): list_buckets, ("s3", "GetBucketLocation"): get_bucket_location}

@@ -1,0 +1,1 @@
+"""What stands behind the sandbox's Athena: tables of the Glue catalogue, their files, and DuckDB, which asks them."""

@@ -1,0 +1,1 @@
+"""Deliveries of S3 Inventory, as AWS makes them."""

@@ -1,0 +1,1 @@
+"""CloudFormation of the sandbox: moto with what moto skips."""
