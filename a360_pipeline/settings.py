@@ -168,6 +168,9 @@ class Settings(BaseSettings):
     listed_objects: int = Field(
         1000, ge=0, le=100_000, description="Buckets of no more objects are listed, not inventoried; 0: none is."
     )
+    steps_dry_run: bool = Field(
+        True, description="Whether steps that follow an analysis only say what they would change."
+    )
     mail_sender: str | None = Field(None, description="Address that reports are sent from, an identity of SES.")
     mail_recipients: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="Addresses that reports are sent to, comma-separated; none: no mail is sent."
