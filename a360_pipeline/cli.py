@@ -7,7 +7,9 @@ import os
 import subprocess
 import sys
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime
+from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import click
@@ -53,12 +55,22 @@ def _day(accounts: int, regions: str, seed: int) -> tuple[Settings, list[str]]:
     _migrate(settings)
     said.print("[bold]Dagster[/bold]: discover, collect, load")
     from a360_pipeline.definitions import defs
-    from a360_pipeline.defs.daily import open_instance, run_day
+    from a360_pipeline.defs.daily import open_instance, run_day, run_harvest
+    from a360_pipeline.sandbox import control
 
     if settings.dagster_database_url is None:
         raise SettingsError("A360_DAGSTER_DATABASE_URL is not set, and no sandbox says what it is")
+    today = datetime.now(UTC).date()
     with open_instance(settings.home / "dagster", settings.dagster_database_url.get_secret_value()) as instance:
-        return settings, run_day(defs, instance, tell)
+        failures = run_day(defs, instance, tell)
+        said.print("[bold]S3 Inventory[/bold]: plan, configure, deliver, consolidate, analyse, report, clean up")
+        request = {"run_id": _demo_harvest(), "listed_objects": 20}
+        failures += run_harvest(defs, instance, request, lambda: control.deliver(settings, today), tell)
+    return settings, failures
+
+
+def _demo_harvest() -> str:
+    return f"demo-{datetime.now(UTC).date()}"
 
 
 @main.command()
@@ -67,27 +79,36 @@ def _day(accounts: int, regions: str, seed: int) -> tuple[Settings, list[str]]:
 @explained
 def demo(accounts: int, regions: str, seed: int, as_json: bool) -> None:
     """Runs a whole day on a made-up organization and shows what came of it."""
+    from a360_pipeline.inventory.means import Means
+    from a360_pipeline.report.harvested import print_harvested, read_harvested
     from a360_pipeline.report.summary import print_summary, read_summary
 
     settings, failures = _day(accounts, regions, seed)
     url = server_url(settings)
     with connect(url) as connection:
         summary = read_summary(connection)
+    harvested = read_harvested(Means.of(settings), _demo_harvest(), settings.home / "reports")
     if as_json:
-        click.echo(json.dumps({**summary.to_dict(), "failures": failures, "database_url": url}, default=str))
+        told = {**summary.to_dict(), "harvest": asdict(harvested), "failures": failures, "database_url": url}
+        click.echo(json.dumps(told, default=str))
     else:
         console = Console(highlight=False)
         print_summary(summary, console)
-        _look_further(console, url)
+        print_harvested(harvested, console)
+        _look_further(console, url, harvested.report)
     if failures:
         raise click.ClickException("the day is not complete:\n" + "\n".join(failures))
 
 
-def _look_further(console: Console, url: str) -> None:
+def _look_further(console: Console, url: str, report: Path) -> None:
     console.print(
         f"\n[bold]Look further[/bold]\n"
         f"  psql '{url}'\n"
         f"                               the warehouse; its views begin with view_\n"
+        f"  {report}\n"
+        f"                               the report of the harvest, as a page\n"
+        f"  .venv/bin/a360 inventory query secrets_by_name\n"
+        f"                               which buckets hold secrets? `a360 inventory query` lists the library\n"
         f"  make dev                     the Dagster UI on what you have just seen\n"
         f"  .venv/bin/a360 sandbox down  stop the sandbox; its data stays in .a360",
         soft_wrap=True,
@@ -110,6 +131,31 @@ def dev(accounts: int, regions: str, seed: int, port: int) -> None:
     except KeyboardInterrupt:
         return
     sys.exit(ended.returncode)
+
+
+class _Later(click.Group):
+    """A group of commands whose module is imported when one of them is asked for: `a360 --help` must not wait."""
+
+    def __init__(self, module: str, **options: Any) -> None:
+        super().__init__(**options)
+        self._module = module
+
+    def _group(self) -> click.Group:
+        group: click.Group = getattr(import_module(self._module), str(self.name))
+        return group
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return self._group().list_commands(ctx)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return self._group().get_command(ctx, cmd_name)
+
+
+for _name, _help in (
+    ("inventory", "Inventories of S3: consolidated, asked, rolled up, compared."),
+    ("harvest", "Harvests of S3 Inventory across accounts and regions."),
+):
+    main.add_command(_Later(f"a360_pipeline.report.{_name}_command", name=_name, help=_help))
 
 
 @main.group()

@@ -2,12 +2,14 @@
 
 import dagster as dg
 
-from a360_pipeline.defs import collection, recollection, warehouse
+from a360_pipeline.defs import collection, harvest, inventory, recollection, warehouse
 from a360_pipeline.defs.hub import Hub
 
 defs = dg.Definitions.merge(
     collection.defs,
     recollection.defs,
     warehouse.defs,
+    harvest.defs,
+    inventory.defs,
     dg.Definitions(resources={"hub": Hub()}),
 )

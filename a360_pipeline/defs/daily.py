@@ -3,21 +3,27 @@
 import datetime as dt
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 
 from a360_pipeline.defs.collection import POOL as COLLECTION_POOL
 from a360_pipeline.defs.collection import collect_requests, discover
+from a360_pipeline.defs.harvest import begin_harvest, start_harvest
 from a360_pipeline.defs.hub import Hub
+from a360_pipeline.defs.inventory import POOL as INVENTORY_POOL
+from a360_pipeline.defs.inventory import harvest_requests, wants_a_run
 from a360_pipeline.defs.warehouse import POOL as WAREHOUSE_POOL
 from a360_pipeline.defs.warehouse import UNDER_WAY, snapshots_waiting
+from a360_pipeline.inventory.harvest.registry import Registry
 
 Tell = Callable[[str], None]
 
 PROCESS_TAG = "a360/process"
-POOL_LIMITS = {COLLECTION_POOL: 4, WAREHOUSE_POOL: 1}
+POOL_LIMITS = {COLLECTION_POOL: 4, WAREHOUSE_POOL: 1, INVENTORY_POOL: 4}
+MOST_TICKS = 10
 
 INSTANCE = """\
 # Dagster on a laptop: its storage is a database of its own in the sandbox's PostgreSQL.
@@ -74,6 +80,34 @@ def load_waiting(
     return [why for request in result.run_requests or () for why in _execute(definitions, instance, request, tell)]
 
 
+def run_harvest(
+    definitions: dg.Definitions,
+    instance: dg.DagsterInstance,
+    request: Mapping[str, Any],
+    deliver: Callable[[], object],
+    tell: Tell = lambda _line: None,
+) -> list[str]:
+    """Starts a harvest unless it was, has S3 deliver, and evaluates the sensor until nothing is left to do.
+
+    Returns why runs failed. `deliver` stands in for the day or two that S3 takes.
+    """
+    hub, harvest_id = Hub(), str(request["run_id"])
+    failures: list[str] = []
+    with hub.means.connect() as connection:
+        known = {one.harvest_id for one in Registry(connection).harvests()}
+    if harvest_id not in known:
+        config = {"ops": {begin_harvest.name: {"config": {"request": dict(request)}}}}
+        failures += _execute(definitions, instance, dg.RunRequest(job_name=start_harvest.name, run_config=config), tell)
+    deliver()
+    for _ in range(MOST_TICKS):
+        result = harvest_requests(instance, [one for one in wants_a_run(hub.means) if one == harvest_id])
+        if not isinstance(result, dg.SensorResult):
+            break
+        for one in result.run_requests or ():
+            failures += _execute(definitions, instance, one, tell)
+    return failures
+
+
 def _execute(
     definitions: dg.Definitions, instance: dg.DagsterInstance, request: dg.RunRequest, tell: Tell
 ) -> list[str]:
@@ -81,6 +115,7 @@ def _execute(
     result = told.resolve_job_def(str(request.job_name)).execute_in_process(
         instance=instance,
         run_config={**request.run_config, "loggers": {"told": {}}},
+        partition_key=request.partition_key,
         tags={**request.tags, PROCESS_TAG: str(os.getpid())},
         raise_on_error=False,
     )

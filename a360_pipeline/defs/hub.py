@@ -11,6 +11,7 @@ from a360_pipeline.aws.sessions import Sessions
 from a360_pipeline.collection.order import Order
 from a360_pipeline.collection.organization import NothingDiscovered, read_discovered, write_organization
 from a360_pipeline.gaps import AcceptedGaps, read_accepted_gaps
+from a360_pipeline.inventory.means import Means
 from a360_pipeline.sections.registry import is_paid
 from a360_pipeline.settings import Settings, load_settings
 from a360_pipeline.snapshot.store import SnapshotStore
@@ -34,6 +35,11 @@ class Hub(dg.ConfigurableResource["Hub"]):
     @cached_property
     def store(self) -> SnapshotStore:
         return SnapshotStore.of(self.settings, self.sessions.client("s3", None, self.settings.home_region))
+
+    @cached_property
+    def means(self) -> Means:
+        """What harvests are done with."""
+        return Means.of(self.settings)
 
     @property
     def accepted(self) -> AcceptedGaps:
