@@ -13,7 +13,17 @@ from rich.table import Table
 import benchmarks
 from benchmarks.frame import RESULTS
 
-FRAME = {"__main__", "frame", "rivals", "parts", "generate", "cheap_aws"}
+FRAME = {
+    "__main__",
+    "cheap_aws",
+    "frame",
+    "generate",
+    "inventory_deliveries",
+    "inventory_rivals",
+    "inventory_rollup",
+    "parts",
+    "rivals",
+}
 
 
 def main() -> int:
