@@ -22,7 +22,7 @@ from pathlib import Path
 from a360_pipeline.sandbox.aws import StandIn, serve
 from a360_pipeline.sandbox.facts.model import Sizes
 from a360_pipeline.sandbox.organization import Organization
-from a360_pipeline.sandbox.services.ce import commitments, usage
+from a360_pipeline.sandbox.services.ce import anomalies, commitments, usage
 
 BUCKET = "a360-snapshots"
 MEMBER_ROLE = "a360-member"
@@ -37,7 +37,7 @@ NEVER_KEPT = (b"s3", b"sts")
 ANY_ACCOUNT = b"000000000000"
 """In what is kept, for the number of whoever asks; as long as one, so that lengths stay right."""
 PAGE_OF_GROUPS = 2_000
-"""Cost Explorer's pages hold thousands of groups; the sandbox's are small, so that few accounts need several."""
+"""Cost Explorer's pages hold many groups; the sandbox's are small, so that few accounts need several."""
 
 
 @dataclass(slots=True)
@@ -190,7 +190,7 @@ def main() -> None:
 
 
 def _enlarge_pages() -> None:
-    for groups in (usage.GROUPS, commitments.GROUPS):
+    for groups in (usage.GROUPS, commitments.GROUPS, commitments.PLANS, anomalies.ANOMALIES):
         for name in ("default", "most"):
             object.__setattr__(groups, name, PAGE_OF_GROUPS)
 

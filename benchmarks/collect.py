@@ -255,7 +255,7 @@ def cost_explorer(size: Size) -> Metrics:
 
 
 def measure(size: Size) -> Metrics:
-    return collecting(size) | cost_explorer(size)
+    return cost_explorer(size) | collecting(size)
 
 
 def main() -> int:
