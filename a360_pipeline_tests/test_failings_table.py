@@ -92,6 +92,30 @@ COLLECTING = {
     30: "What AWS restates of a cost is never read again",
 }
 
+HARVESTING = {
+    1: "Finished is said while buckets are still in progress",
+    2: "One harvest at a time, and bad input wipes the state of the one that runs",
+    3: "Done means that a checksum was seen; nothing of the delivery is verified",
+    4: "Two deliveries are counted twice",
+    5: "Deliveries that were uploaded in parts are ignored",
+    6: "Keys in events are not decoded",
+    7: "Nothing slows down when S3 says so",
+    8: "Regions are a fixed list, and what lies elsewhere is dropped",
+    9: "A bucket that holds only old versions counts as empty",
+    10: "Queries that still run, or were cancelled, count as finished",
+    11: "A role is assumed over and over for every file",
+    12: "The smoke test looks at the first account alone",
+    13: "A mail that fails leaves everything behind",
+    14: "One bad message fails its batch for ever",
+    15: "An account that takes long is cut, and nothing goes on from there",
+    16: "One format, a table a run, no dates: no history and no comparison",
+    17: "Whether a table exists is read from the first page",
+    18: "Any account may write to the destination, and whoever is in the host account may assume the role",
+    19: "What could not be deleted is called deleted",
+    20: "Templates and policies name what does not exist",
+    21: "Rows of a bucket's state leave out the account",
+}
+
 
 def numbered_tests() -> dict[str, list[str]]:
     """Names of tests by the failing that their docstring names, such as R7."""
@@ -113,6 +137,7 @@ def page() -> str:
         "Each failing has a test that fails when the failing is put back. This page is made from the tests.",
         *_section("Loading", "R", LOADING),
         *_section("Collecting", "S", COLLECTING),
+        *_section("Harvesting S3 Inventory", "I", HARVESTING),
     ]
     return "\n".join(lines) + "\n"
 
@@ -134,6 +159,11 @@ def test_every_failing_of_loading_has_a_test() -> None:
 def test_every_failing_of_collecting_has_a_test() -> None:
     tests = numbered_tests()
     assert [number for number in COLLECTING if not tests.get(f"S{number}")] == []
+
+
+def test_every_failing_of_harvesting_has_a_test() -> None:
+    tests = numbered_tests()
+    assert [number for number in HARVESTING if not tests.get(f"I{number}")] == []
 
 
 def test_the_page_is_current() -> None:

@@ -25,6 +25,7 @@ from benchmarks import frame
 from benchmarks.frame import Measured, measured, peak_mb, write_result
 from benchmarks.inventory_deliveries import BUCKET, delivery
 from benchmarks.inventory_rivals import REWRITES
+from benchmarks.inventory_rollup import ROLLUP_PARTS
 
 ROWS = 2_000_000
 TIMES = 20
@@ -115,6 +116,7 @@ PARTS: dict[str, Callable[..., Metrics]] = {
     **{f"rewrite_{kind.lower()}": of(kind, rewrite) for kind in Format},
     **{f"peak_2m_{kind.lower()}": of(kind, peak, 1, "peak_mb_2m") for kind in Format},
     **{f"peak_40m_{kind.lower()}": of(kind, peak, TIMES, "peak_mb_40m") for kind in Format},
+    **ROLLUP_PARTS,
 }
 """What is measured, each in a process of its own: given a folder to work in, and for a trial how many rows."""
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pyarrow as pa
 
-from a360_pipeline.inventory.layout import SCHEMA
+from a360_pipeline.inventory.arrow import SCHEMA
 from a360_pipeline.inventory.parts import write_parts
 from a360_pipeline.inventory.places import Folder
 from a360_pipeline.inventory.rollup import roll_up

@@ -2,19 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
 from a360_pipeline.defs.hub import OWNERS, Hub
-from a360_pipeline.inventory.harvest.ending import Receipt, cancel, clean_up
 from a360_pipeline.inventory.harvest.plan import plan_harvest
 from a360_pipeline.inventory.harvest.planned import Plan
 from a360_pipeline.inventory.harvest.registry import HarvestExists, NoSuchHarvest
 from a360_pipeline.inventory.harvest.request import HarvestRequest, RequestRefused, request_of
 from a360_pipeline.inventory.harvest.stacks import RegionOutcome, deploy_region
-from a360_pipeline.inventory.harvest.sweep import sweep
-from a360_pipeline.report.harvesting import begin, go_on
+
+if TYPE_CHECKING:
+    from a360_pipeline.inventory.harvest.ending import Receipt
 
 HARVEST = "harvest"
 HARVESTS = dg.DynamicPartitionsDefinition(name=HARVEST)
@@ -75,6 +75,8 @@ def show_plan(context: dg.OpExecutionContext, config: RequestConfig, hub: Hub) -
 @dg.op
 def begin_harvest(context: dg.OpExecutionContext, config: RequestConfig, hub: Hub) -> Started:
     """Plans the harvest, records it, and asks for the addresses of its mail to be verified."""
+    from a360_pipeline.report.harvesting import begin
+
     try:
         begun = begin(hub.means, config.read(), hub.discover().accounts)
     except HarvestExists as error:
@@ -109,6 +111,8 @@ def configure_buckets(
     context: dg.OpExecutionContext, hub: Hub, started: Started, outcomes: list[RegionOutcome]
 ) -> None:
     """Configures and lists the buckets, and lets the harvest wait; fails at its end where a region has no stack."""
+    from a360_pipeline.report.harvesting import go_on
+
     done = go_on(hub.means, started.harvest_id)
     context.log.info(f"{done.step}: {done.message}")
     bad = [f"{outcome.region}: {outcome.message}" for outcome in outcomes if not outcome.is_good]
@@ -119,6 +123,8 @@ def configure_buckets(
 @dg.op(out=dg.Out(dg.Nothing))
 def cancel_it(config: HarvestConfig, hub: Hub) -> None:
     """Takes and asks nothing more; the clean-up follows."""
+    from a360_pipeline.inventory.harvest.ending import cancel
+
     try:
         cancel(hub.means, config.harvest_id)
     except (LookupError, ValueError) as error:
@@ -128,6 +134,8 @@ def cancel_it(config: HarvestConfig, hub: Hub) -> None:
 @dg.op(out=dg.Out(dg.Nothing), ins={"after": dg.In(dg.Nothing)})
 def clean_up_it(context: dg.OpExecutionContext, config: HarvestConfig, hub: Hub) -> None:
     """Removes whatever the harvest made, in every account and region, and proves that nothing is left."""
+    from a360_pipeline.inventory.harvest.ending import clean_up
+
     try:
         receipt = clean_up(hub.means, config.harvest_id)
     except NoSuchHarvest as error:
@@ -138,12 +146,14 @@ def clean_up_it(context: dg.OpExecutionContext, config: HarvestConfig, hub: Hub)
 @dg.op(out=dg.Out(dg.Nothing))
 def sweep_all(context: dg.OpExecutionContext, hub: Hub) -> None:
     """Cleans up after harvests that nobody ended, and names what is tagged with unknown ones."""
+    from a360_pipeline.inventory.harvest.sweep import sweep
+
     swept = sweep(hub.means)
     strangers = [f"unknown harvest {name}: {', '.join(things)}" for name, things in swept.unknown.items()]
     _told(context, swept.receipts, [*swept.problems, *strangers])
 
 
-def _told(context: dg.OpExecutionContext, receipts: dict[str, Receipt], problems: list[str]) -> None:
+def _told(context: dg.OpExecutionContext, receipts: "dict[str, Receipt]", problems: list[str]) -> None:
     """Shows receipts. Raises dagster's Failure where something is left or could not be looked at."""
     context.add_output_metadata({name: dg.MetadataValue.json(receipt.told()) for name, receipt in receipts.items()})
     left = [f"{name}: {receipt.said}" for name, receipt in receipts.items() if not receipt.is_clean]

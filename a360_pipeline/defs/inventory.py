@@ -15,10 +15,8 @@ from a360_pipeline.inventory.harvest.decision import Step, next_step
 from a360_pipeline.inventory.harvest.registry import Registry
 from a360_pipeline.inventory.harvest.rows import Harvest
 from a360_pipeline.inventory.harvest.states import BucketState, DeliveryState, HarvestState
-from a360_pipeline.inventory.harvest.take import take_all
 from a360_pipeline.inventory.layout import FIELDS, PARTITION_FIELDS
 from a360_pipeline.inventory.means import Means
-from a360_pipeline.report.harvesting import go_on_until_it_waits
 
 POOL = "inventory"
 MAX_SHOWN = 50
@@ -108,6 +106,9 @@ SPECS = [
 )
 def harvest(context: dg.AssetExecutionContext, hub: Hub) -> Iterator[dg.MaterializeResult[None] | dg.AssetCheckResult]:
     """Takes what was delivered, and takes the harvest on until it has to wait: nothing holds a run open for S3."""
+    from a360_pipeline.inventory.harvest.take import take_all
+    from a360_pipeline.report.harvesting import go_on_until_it_waits
+
     means, harvest_id = hub.means, context.partition_key
     with means.connect() as connection:
         registry = Registry(connection)

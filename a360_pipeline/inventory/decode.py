@@ -20,7 +20,8 @@ import pyarrow.dataset
 import pyarrow.orc
 import pyarrow.parquet
 
-from a360_pipeline.inventory.layout import ARROW_TYPES, BY_NAME, SCHEMA
+from a360_pipeline.inventory.arrow import ARROW_TYPES, SCHEMA
+from a360_pipeline.inventory.layout import BY_NAME
 from a360_pipeline.inventory.manifest import Format, VerificationFailed, layout_name
 
 BATCH_ROWS = 32_768

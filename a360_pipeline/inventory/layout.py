@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-import pyarrow as pa
-
 
 class Kind(StrEnum):
     """Types as Glue and Athena name them."""
@@ -16,15 +14,6 @@ class Kind(StrEnum):
     BOOLEAN = "boolean"
     TIMESTAMP = "timestamp"
     DATE = "date"
-
-
-ARROW_TYPES: dict[Kind, pa.DataType] = {
-    Kind.TEXT: pa.string(),
-    Kind.BIGINT: pa.int64(),
-    Kind.BOOLEAN: pa.bool_(),
-    Kind.TIMESTAMP: pa.timestamp("ms", tz="UTC"),
-    Kind.DATE: pa.date32(),
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +67,3 @@ PARTITION_FIELDS = (
     ("bucketname", Kind.TEXT),
 )
 """The columns that the folders of the table have, not the files; `bucketname`, because `bucket` is a column."""
-
-SCHEMA = pa.schema([pa.field(field.name, ARROW_TYPES[field.kind]) for field in FIELDS])
-"""Of every consolidated file; null where not delivered."""

@@ -13,7 +13,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from a360_pipeline.inventory.layout import FIELDS, SCHEMA, Kind
+from a360_pipeline.inventory.arrow import SCHEMA
+from a360_pipeline.inventory.layout import FIELDS, Kind
 from a360_pipeline.inventory.places import Place
 
 GROUP_ROWS = 131_072

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from a360_pipeline.inventory.layout import SCHEMA
+from a360_pipeline.inventory.arrow import SCHEMA
 
 NULL_VERSION = "null"
 """What a listing calls a version that was put while its bucket had no versioning; inventories leave it empty."""

@@ -135,7 +135,7 @@ def _engine(folder: Path | None, harvest_id: str | None) -> Iterator[tuple[Engin
         with Duck({EMBEDDED: folder}) as duck:
             yield duck, "", EMBEDDED
         return
-    from a360_pipeline.inventory.views import view_name  # noqa: PLC0415 - only where a harvest is named
+    from a360_pipeline.inventory.views import view_name
 
     settings = load_settings()
     table = view_name(settings.glue_table, harvest_id) if harvest_id else settings.glue_table

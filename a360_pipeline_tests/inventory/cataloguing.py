@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from a360_pipeline.engines.athena import Athena
 from a360_pipeline.engines.engine import Execution
 from a360_pipeline.engines.waiting import finish
-from a360_pipeline.inventory.layout import SCHEMA
+from a360_pipeline.inventory.arrow import SCHEMA
 from a360_pipeline.inventory.table import Catalog
 from a360_pipeline.sandbox.aws import serve
 from a360_pipeline.sandbox.facts.model import Sizes

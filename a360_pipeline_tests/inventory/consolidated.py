@@ -10,7 +10,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from a360_pipeline.inventory.layout import SCHEMA
+from a360_pipeline.inventory.arrow import SCHEMA
 
 ACCOUNT = "012345678901"
 REGION = "eu-west-1"

@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.orc
 import pyarrow.parquet as pq
 
+from a360_pipeline.inventory.arrow import SCHEMA
 from a360_pipeline.inventory.delivery import Consolidated, Identity
-from a360_pipeline.inventory.layout import BY_NAME, BY_WIRE, SCHEMA, Kind
+from a360_pipeline.inventory.layout import BY_NAME, BY_WIRE, Kind
 from a360_pipeline.inventory.manifest import Format
 from a360_pipeline.inventory.places import Place
 

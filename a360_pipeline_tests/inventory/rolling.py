@@ -12,7 +12,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from a360_pipeline.inventory.layout import SCHEMA
+from a360_pipeline.inventory.arrow import SCHEMA
 from a360_pipeline.inventory.prices import monthly_usd
 from a360_pipeline.inventory.rollup import BREAKDOWN, PREFIXES
 from a360_pipeline.inventory.snapshots import Snapshot

@@ -18,9 +18,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from a360_pipeline.inventory import decode, parts
+from a360_pipeline.inventory.arrow import SCHEMA
 from a360_pipeline.inventory.consolidate import consolidate
 from a360_pipeline.inventory.delivery import Identity, consolidated_below, newest, read_marker, write_marker
-from a360_pipeline.inventory.layout import FIELDS, SCHEMA, Kind
+from a360_pipeline.inventory.layout import FIELDS, Kind
 from a360_pipeline.inventory.manifest import Format, VerificationFailed
 from a360_pipeline.inventory.places import Folder, NotThere
 from a360_pipeline_tests.inventory.deliveries import (

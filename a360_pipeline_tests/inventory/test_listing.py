@@ -12,12 +12,12 @@ import pytest
 from botocore.exceptions import ClientError
 
 from a360_pipeline.inventory import listing
+from a360_pipeline.inventory.arrow import SCHEMA
 from a360_pipeline.inventory.harvest.planned import Plan, PlannedBucket
 from a360_pipeline.inventory.harvest.registry import Registry
 from a360_pipeline.inventory.harvest.request import request_of
 from a360_pipeline.inventory.harvest.rows import BucketRow
 from a360_pipeline.inventory.harvest.states import BucketState, DeliveryState, Way
-from a360_pipeline.inventory.layout import SCHEMA
 from a360_pipeline.inventory.listing import take_listing
 from a360_pipeline.inventory.means import Means
 from a360_pipeline.inventory.places import BucketPlace, place_of

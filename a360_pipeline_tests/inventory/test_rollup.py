@@ -18,8 +18,8 @@ from hypothesis import strategies as st
 
 from a360_pipeline.inventory import bounded as bounds
 from a360_pipeline.inventory import rollup
+from a360_pipeline.inventory.arrow import SCHEMA
 from a360_pipeline.inventory.delivery import Consolidated, Delivery, marker_key, write_marker
-from a360_pipeline.inventory.layout import SCHEMA
 from a360_pipeline.inventory.parts import write_parts
 from a360_pipeline.inventory.places import BucketPlace, Folder, NotThere
 from a360_pipeline.inventory.rollup import MEASURES, roll_up

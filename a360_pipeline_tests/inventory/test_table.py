@@ -11,7 +11,7 @@ import pyarrow as pa
 import pytest
 
 from a360_pipeline.inventory import table as module
-from a360_pipeline.inventory.layout import SCHEMA
+from a360_pipeline.inventory.arrow import SCHEMA
 from a360_pipeline.inventory.table import Partition, TableDiffers, ViewNotMade
 from a360_pipeline.inventory.views import view_name, view_statements
 from a360_pipeline.settings import Settings

@@ -12,7 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 from moto.s3.models import s3_backends
 
-from a360_pipeline.inventory.layout import SCHEMA
+from a360_pipeline.inventory.arrow import SCHEMA
 from a360_pipeline.inventory.means import Means
 from a360_pipeline.inventory.versions import TooManyObjects, list_bucket
 from a360_pipeline.sandbox.aws import StandIn, serve

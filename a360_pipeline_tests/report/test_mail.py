@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from moto.ses.models import ses_backends
 
 from a360_pipeline.inventory.means import Means
 from a360_pipeline.report.letter import Report
 from a360_pipeline.report.mail import identity_states, request_verification, send
 from a360_pipeline.sandbox.aws import StandIn, serve
 from a360_pipeline.sandbox.organization import Organization
-from a360_pipeline.sandbox.services import served
 from a360_pipeline.settings import load_settings
 from a360_pipeline_tests.conftest import BUCKET, lead_to
 
@@ -22,18 +20,11 @@ ADA, BOB = "ada@example.org", "bob@example.org"
 REPORT = Report("Harvest weekly complete: all of 2 buckets", "<p>größer &lt; kleiner</p>", "größer < kleiner")
 
 
-def in_production(_organization: Organization, _caller: Any, _params: Mapping[str, Any]) -> dict[str, Any]:
-    return {"ProductionAccessEnabled": True}
-
-
 @pytest.fixture
-def stand_in(
-    small_organization: Organization, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[StandIn]:
-    """AWS without a database; out of SES's sandbox where a test asks for it."""
-    if getattr(request, "param", None):
-        monkeypatch.setitem(served.ANSWERS, ("sesv2", "GetAccount"), request.param)  # type: ignore[arg-type]
+def stand_in(small_organization: Organization) -> Iterator[StandIn]:
+    """AWS without a database, whose SES lets verified addresses send to anybody."""
     with serve(small_organization, bucket=BUCKET, member_role="a360-member") as running:
+        running.post.allow(verified=[SENDER], production=True)
         yield running
 
 
@@ -43,36 +34,19 @@ def ses(stand_in: StandIn, tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> An
     return Means.of(load_settings(max_attempts=1)).hub("sesv2")
 
 
-def sent(stand_in: StandIn) -> list[Any]:
-    return list(ses_backends[stand_in.organization.management.id]["us-east-1"].sent_messages)
-
-
-def identities(stand_in: StandIn) -> list[str]:
-    return sorted(ses_backends[stand_in.organization.management.id]["us-east-1"].email_identities)
-
-
-def set_status(stand_in: StandIn, identity: str, status: str) -> None:
-    ses_backends[stand_in.organization.management.id]["us-east-1"].email_identities[
-        identity
-    ].verification_status = status
+def identities(ses: Any) -> list[str]:
+    return [each["IdentityName"] for each in ses.list_email_identities()["EmailIdentities"]]
 
 
 def test_each_recipient_gets_a_mail_of_its_own_with_both_bodies(stand_in: StandIn, ses: Any) -> None:
     ses.create_email_identity(EmailIdentity=SENDER)
-    asked: list[dict[str, Any]] = []
-    ses.meta.events.register("provide-client-params.*.SendEmail", lambda params, **_: asked.append(params))
     outcome = send(ses, SENDER, [ADA, BOB, ADA], REPORT)
     assert outcome.is_sent
     assert outcome.said == "sent to 2 of 2"
-    assert [(each.destinations, each.subject, each.source) for each in sent(stand_in)] == [
-        ({"ToAddresses": [address]}, REPORT.subject, SENDER) for address in (ADA, BOB)
+    assert [(each.recipients, each.subject, each.sender, each.html, each.text) for each in stand_in.post.sent] == [
+        ((address,), REPORT.subject, SENDER, REPORT.html, REPORT.text) for address in (ADA, BOB)
     ]
-    assert [each.message_id for each in outcome.posted] == [each.id for each in sent(stand_in)]
-    bodies = asked[0]["Content"]["Simple"]["Body"]
-    assert (bodies["Html"], bodies["Text"]) == (
-        {"Data": REPORT.html, "Charset": "UTF-8"},
-        {"Data": REPORT.text, "Charset": "UTF-8"},
-    )
+    assert [each.message_id for each in outcome.posted] == [each.message_id for each in stand_in.post.sent]
 
 
 def test_a_refused_mail_is_an_outcome_and_no_error(stand_in: StandIn, ses: Any) -> None:
@@ -82,7 +56,7 @@ def test_a_refused_mail_is_an_outcome_and_no_error(stand_in: StandIn, ses: Any) 
     assert outcome.posted[0].message_id is None
     assert "MessageRejected" in outcome.posted[0].reason
     assert outcome.said.startswith(f"sent to 0 of 1; {ADA!r}: ")
-    assert sent(stand_in) == []
+    assert stand_in.post.sent == []
 
 
 def test_an_ses_that_does_not_answer_stops_nothing(stand_in: StandIn, ses: Any) -> None:
@@ -100,7 +74,7 @@ def test_one_refused_recipient_keeps_the_mail_from_no_other(stand_in: StandIn, s
     assert not outcome.is_sent
     assert [each.message_id is None for each in outcome.posted] == [True, False]
     assert "'no address' is no bare e-mail address" in outcome.posted[0].reason
-    assert [each.destinations for each in sent(stand_in)] == [{"ToAddresses": [BOB]}]
+    assert [each.recipients for each in stand_in.post.sent] == [(BOB,)]
 
 
 def test_without_sender_or_recipients_nothing_is_tried(stand_in: StandIn, ses: Any) -> None:
@@ -132,8 +106,8 @@ def test_an_address_that_could_be_a_header_is_sent_nothing(stand_in: StandIn, se
         assert not send(ses, SENDER, [address], REPORT).is_sent
         assert not send(ses, address, [ADA], REPORT).is_sent
         assert not request_verification(ses, address, [])[0].is_ready
-    assert sent(stand_in) == []
-    assert identities(stand_in) == [SENDER]
+    assert stand_in.post.sent == []
+    assert identities(ses) == [SENDER]
 
 
 def test_a_subject_that_is_not_one_line_is_not_sent(stand_in: StandIn, ses: Any) -> None:
@@ -141,10 +115,11 @@ def test_a_subject_that_is_not_one_line_is_not_sent(stand_in: StandIn, ses: Any)
     for subject in ("done\nBcc: eve@example.net", "done\r", "done\u2028", "x" * 301):
         outcome = send(ses, SENDER, [ADA], Report(subject, "", ""))
         assert "a subject is one line" in outcome.posted[0].reason
-    assert sent(stand_in) == []
+    assert stand_in.post.sent == []
 
 
 def test_in_the_sandbox_of_ses_sender_and_recipients_get_their_request_once(stand_in: StandIn, ses: Any) -> None:
+    stand_in.post.allow(verified=[SENDER], production=False)
     asked: list[str] = []
     ses.meta.events.register(
         "provide-client-params.*.CreateEmailIdentity", lambda params, **_: asked.append(params["EmailIdentity"])
@@ -154,7 +129,6 @@ def test_in_the_sandbox_of_ses_sender_and_recipients_get_their_request_once(stan
         (ADA, "NOT_STARTED", True),
     ]
     request_verification(ses, SENDER, [ADA])
-    set_status(stand_in, ADA, "PENDING")
     states = request_verification(ses, SENDER, [ADA])
     assert asked == [SENDER, ADA]
     assert [each.said for each in states] == [
@@ -164,21 +138,21 @@ def test_in_the_sandbox_of_ses_sender_and_recipients_get_their_request_once(stan
     assert [each.is_ready for each in states] == [True, False]
 
 
-@pytest.mark.parametrize("stand_in", [in_production], indirect=True)
 def test_out_of_the_sandbox_of_ses_recipients_need_no_verification(stand_in: StandIn, ses: Any) -> None:
     sender, recipient = request_verification(ses, SENDER, [ADA])
-    assert identities(stand_in) == [SENDER]
+    assert identities(ses) == [SENDER]
     assert (sender.state, recipient.state, recipient.is_ready) == ("SUCCESS", "NOT_STARTED", True)
     assert recipient.said == f"recipient {ADA}: need not be verified"
 
 
 def test_a_verified_domain_speaks_for_the_addresses_below_it(stand_in: StandIn, ses: Any) -> None:
+    stand_in.post.allow(verified=["example.com"], production=True)
     ses.create_email_identity(EmailIdentity="example.com")
     assert [(each.state, each.verified_by) for each in request_verification(ses, SENDER, [])] == [
         ("SUCCESS", "example.com")
     ]
-    assert identities(stand_in) == ["example.com"]
-    set_status(stand_in, "example.com", "FAILED")
+    assert identities(ses) == ["example.com"]
+    stand_in.post.allow(production=True)
     assert [(each.state, each.verified_by) for each in identity_states(ses, SENDER, [])] == [("NOT_STARTED", None)]
 
 

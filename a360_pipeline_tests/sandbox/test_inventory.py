@@ -18,7 +18,8 @@ from urllib.parse import unquote
 import pytest
 from pyarrow import orc, parquet
 
-from a360_pipeline.inventory.layout import BY_WIRE, FIELDS, OPTIONAL_FIELDS, SCHEMA
+from a360_pipeline.inventory.arrow import SCHEMA
+from a360_pipeline.inventory.layout import BY_WIRE, FIELDS, OPTIONAL_FIELDS
 from a360_pipeline.sandbox.aws import StandIn, serve
 from a360_pipeline.sandbox.facts.model import Sizes
 from a360_pipeline.sandbox.facts.objects import Fill

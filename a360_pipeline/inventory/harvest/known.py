@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from a360_pipeline.inventory.harvest.registry import Registry
 from a360_pipeline.inventory.harvest.rows import BucketRow, DeliveryRow, Harvest
-from a360_pipeline.inventory.harvest.states import HarvestState, Way
+from a360_pipeline.inventory.harvest.states import BucketState, HarvestState, Way
 
 Spot = tuple[str, str]
 """A destination bucket, and a prefix or a manifest's key there."""
@@ -34,7 +34,9 @@ class Known:
         deliveries: dict[Spot, DeliveryRow] = {}
         for harvest_id in harvests:
             for row in registry.buckets(harvest_id):
-                if row.way in DELIVERED and row.destination_bucket and row.destination_prefix:
+                # Without a configuration nothing arrives, and where the stack failed there is no destination to list.
+                is_awaited = row.way in DELIVERED and row.state is not BucketState.NOT_CREATED
+                if is_awaited and row.destination_bucket and row.destination_prefix:
                     buckets.setdefault((row.destination_bucket, row.destination_prefix), []).append(row)
             for delivery in registry.deliveries(harvest_id):
                 deliveries[delivery.destination_bucket, delivery.manifest_key] = delivery

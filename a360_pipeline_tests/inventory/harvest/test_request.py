@@ -57,7 +57,7 @@ def test_a_name_is_enough() -> None:
             {"queries": [{"name": "mine", "sql": "SELECT * FROM {ATHENA_TABLE}", "arguments": {"a": 1}}]},
             "own `sql` goes without `arguments`",
         ),
-        ({"queries": [{"name": "large"}, {"name": "large"}]}, "query large stands there more than once"),
+        ({"queries": [{"name": "duplicates"}, {"name": "duplicates"}]}, "query duplicates stands there more than once"),
         ({"sender": "jo"}, "^sender is 'jo'. Allowed: Mail address"),
         ({"recipients": ["a@b.example>, c@d.example"]}, r"^recipients\[0\] is "),
         ({"time_limit_hours": 0}, "^time_limit_hours is 0. Allowed: .*1 to 720"),

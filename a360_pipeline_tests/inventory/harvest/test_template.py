@@ -56,6 +56,7 @@ def properties(template: dict[str, Any], name: str) -> dict[str, Any]:
     ],
 )
 def test_the_template_is_one_that_cloudformation_takes(region: str, partition: str, fields: dict[str, Any]) -> None:
+    """I20. By AWS's own specification of resources, in every kind of region."""
     text = json.dumps(region_template(destination(region, partition, **fields)))
     assert lint(text, config=ManualArgs(regions=[region], include_checks=["W", "E"])) == []
     assert len(text) < 51_200

@@ -90,6 +90,7 @@ def test_the_harvest_role_reads_no_object_and_removes_none() -> None:
 
 
 def test_every_action_is_one_that_a_policy_of_awss_own_names() -> None:
+    """I20. A misspelt one would be refused, or grant nothing."""
     told = {action for operation in (*OF_MEMBERS, *OF_THE_HUB) for action in operation.actions}
     assert {action.lower() for action in told} - named_by_aws() == set()
 
