@@ -19,8 +19,10 @@ FRAME = {
     "frame",
     "generate",
     "inventory_deliveries",
+    "inventory_reading",
     "inventory_rivals",
     "inventory_rollup",
+    "inventory_tick",
     "parts",
     "rivals",
 }

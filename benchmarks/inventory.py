@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -21,15 +20,22 @@ import pyarrow as pa
 from a360_pipeline.inventory.consolidate import Identity, consolidate
 from a360_pipeline.inventory.manifest import Format
 from a360_pipeline.inventory.places import Folder
+from a360_pipeline.inventory.rollup import roll_up
 from benchmarks import frame
 from benchmarks.frame import Measured, measured, peak_mb, write_result
-from benchmarks.inventory_deliveries import BUCKET, delivery
+from benchmarks.inventory_deliveries import BUCKET, ROWS, delivery, made
+from benchmarks.inventory_reading import NOTES as READING_NOTES
+from benchmarks.inventory_reading import READING_PARTS
 from benchmarks.inventory_rivals import REWRITES
-from benchmarks.inventory_rollup import ROLLUP_PARTS
+from benchmarks.inventory_rollup import NOTES as ROLLUP_NOTES
+from benchmarks.inventory_rollup import ROLLUP_PARTS, compared
+from benchmarks.inventory_tick import NOTES as TICK_NOTES
+from benchmarks.inventory_tick import TICK_PARTS
 
-ROWS = 2_000_000
 TIMES = 20
 """How often the files of a delivery are listed for the large one: 40 M rows of 2 M."""
+WHOLE = 30
+"""And for the largest one: 60 M rows."""
 TURNS = 2
 WHO = Identity("111122223333", "eu-central-1")
 NOTES = (
@@ -41,16 +47,6 @@ NOTES = (
 )
 
 Metrics = dict[str, float]
-
-
-def made(directory: Path, rows: int = ROWS) -> Path:
-    """The folder of made-up deliveries, made once, by a process of its own: its memory is not to be measured."""
-    deliveries = directory / f"deliveries-{rows}"
-    if not deliveries.exists():
-        unfinished = directory / "unfinished"
-        subprocess.run([sys.executable, "-m", "benchmarks.inventory_deliveries", unfinished, str(rows)], check=True)
-        unfinished.rename(deliveries)
-    return deliveries
 
 
 def rewrite(kind: Format, directory: Path, rows: int = ROWS) -> Metrics:
@@ -103,6 +99,26 @@ def peak(kind: Format, times: int, name: str, directory: Path, rows: int = ROWS)
     return {name: peak_mb()}
 
 
+def whole(directory: Path, rows: int = ROWS) -> Metrics:
+    """An inventory of 60 M objects consolidated and rolled up: how fast, and the most memory that both take."""
+    source, out = made(directory, rows), directory / "whole"
+    with measured() as consolidating:
+        done = consolidate(
+            Folder(source), delivery(source, Format.ORC, times=WHOLE), Folder(out), WHO, scratch=directory
+        )
+    with measured() as rolling:
+        rolled = roll_up([out / part for part in done.parts], directory / "whole-rollup", scratch=directory)
+    if (done.rows, rolled.rows) != (rows * WHOLE, rows * WHOLE):
+        raise ValueError(f"{done.rows:,} rows were consolidated and {rolled.rows:,} rolled up of {rows * WHOLE:,}")
+    shutil.rmtree(out)
+    return {
+        "objects_60m": done.rows,
+        "consolidated_per_s_60m": done.rows / consolidating.seconds,
+        "rolled_up_per_s_60m": done.rows / rolling.seconds,
+        "peak_mb_60m": peak_mb(),
+    }
+
+
 def of(kind: Format, part: Callable[..., Metrics], *given: object) -> Callable[..., Metrics]:
     return partial(_of, kind, part, *given)
 
@@ -116,7 +132,10 @@ PARTS: dict[str, Callable[..., Metrics]] = {
     **{f"rewrite_{kind.lower()}": of(kind, rewrite) for kind in Format},
     **{f"peak_2m_{kind.lower()}": of(kind, peak, 1, "peak_mb_2m") for kind in Format},
     **{f"peak_40m_{kind.lower()}": of(kind, peak, TIMES, "peak_mb_40m") for kind in Format},
+    "whole_60m": whole,
     **ROLLUP_PARTS,
+    **READING_PARTS,
+    **TICK_PARTS,
 }
 """What is measured, each in a process of its own: given a folder to work in, and for a trial how many rows."""
 
@@ -145,7 +164,8 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as directory:
         for part in sys.argv[1:] or PARTS:
             metrics |= apart(part, Path(directory))
-    write_result("inventory", with_worst(metrics), NOTES)
+    notes = " ".join((NOTES, ROLLUP_NOTES, READING_NOTES, TICK_NOTES))
+    write_result("inventory", {**with_worst(metrics), **compared(metrics)}, notes)
     return 0
 
 

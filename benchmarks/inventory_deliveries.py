@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,6 +20,7 @@ import pyarrow.parquet
 from a360_pipeline.inventory.layout import BY_NAME, FIELDS
 from a360_pipeline.inventory.manifest import Format
 
+ROWS = 2_000_000
 BUCKET = "lake"
 FILE_ROWS = 500_000
 BATCH = 100_000
@@ -54,6 +56,16 @@ SELECT
     CASE WHEN i % 4 = 0 THEN 'CRC64NVME' END AS checksum_algorithm
 FROM (SELECT range AS i, md5(range::VARCHAR) AS h FROM range({start}, {end}))
 """
+
+
+def made(directory: Path, rows: int = ROWS) -> Path:
+    """The folder of made-up deliveries, made once, by a process of its own: its memory is not to be measured."""
+    deliveries = directory / f"deliveries-{rows}"
+    if not deliveries.exists():
+        unfinished = directory / "unfinished"
+        subprocess.run([sys.executable, "-m", "benchmarks.inventory_deliveries", unfinished, str(rows)], check=True)
+        unfinished.rename(deliveries)
+    return deliveries
 
 
 def delivery(directory: Path, kind: Format, *, times: int = 1) -> str:

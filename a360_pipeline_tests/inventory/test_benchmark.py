@@ -11,13 +11,13 @@ from a360_pipeline.inventory.manifest import Format
 from a360_pipeline.inventory.places import Folder
 from a360_pipeline_tests.inventory.deliveries import rows_of
 from benchmarks import inventory
-from benchmarks.inventory_deliveries import columns, delivery
+from benchmarks.inventory_deliveries import columns, delivery, made
 
 
 @pytest.mark.slow
 def test_a_tiny_run_measures_every_format(tmp_path: Path) -> None:
     rows = 1200
-    source = inventory.made(tmp_path, rows)
+    source = made(tmp_path, rows)
     written, keys = set(), set()
     for kind in Format:
         target = Folder(tmp_path / kind)
@@ -41,7 +41,7 @@ def test_a_tiny_run_measures_every_format(tmp_path: Path) -> None:
 
 
 def test_a_part_has_the_name_of_what_it_measures() -> None:
-    assert len(inventory.PARTS) == 11
+    assert len(inventory.PARTS) == 14
     assert inventory.with_worst({"cpu_vs_best_rewrite_csv": 2.0, "cpu_vs_best_rewrite_orc": 3.0, "other": 1.0}) == {
         "cpu_vs_best_rewrite": 3.0,
         "cpu_vs_best_rewrite_csv": 2.0,

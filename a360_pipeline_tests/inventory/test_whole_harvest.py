@@ -121,7 +121,8 @@ def check_a_harvest_with_faults(stand_in: StandIn, means: Means, failing_region:
     report, receipt = stand_in.post.sent
     assert report.subject == f"Harvest whole incomplete: {len(missing)} of {len(buckets)} buckets missing"
     for content in (report.html, report.text):
-        assert all(name in content for name in missing)
+        named = sum(name in content for name in missing)
+        assert named == len(missing) or f"and {len(missing) - named} more" in content
         assert "secrets_by_name" in content
     assert "nothing is left" in receipt.subject
     assert (harvest.receipt or {})["is_clean"] is True
@@ -152,7 +153,7 @@ def test_killed_at_twenty_points_and_resumed_it_ends_as_if_nothing_had_been(
     new_database: Callable[[str], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """I15."""
-    sizes = Sizes(keys=1, instances=1, applications=1, patches=1, others=14, objects=24)
+    sizes = Sizes(keys=1, instances=1, applications=1, patches=1, others=16, objects=24)
     numbers = count()
 
     def ended(*points: int) -> tuple[Any, int]:
@@ -166,7 +167,7 @@ def test_killed_at_twenty_points_and_resumed_it_ends_as_if_nothing_had_been(
                 assert run.returncode in (0, -9), run.stderr
             assert run.returncode == 0, run.stderr
             buckets = buckets_of(means, "whole")
-            assert len(buckets) >= 38
+            assert len(buckets) >= 40
             assert left_behind(stand_in, "whole") == []
             assert totals(means) == truth(
                 stand_in, {name: row for name, row in buckets.items() if row.state is BucketState.DONE}
