@@ -154,6 +154,7 @@ class _Later(click.Group):
 for _name, _help in (
     ("inventory", "Inventories of S3: consolidated, asked, rolled up, compared."),
     ("harvest", "Harvests of S3 Inventory across accounts and regions."),
+    ("quarantine", "Objects that could not be loaded."),
 ):
     main.add_command(_Later(f"a360_pipeline.report.{_name}_command", name=_name, help=_help))
 
@@ -234,13 +235,6 @@ def migrate(settings: Settings, adopt: bool, as_json: bool) -> None:
         click.echo(f"added {added}")
     if migration.adopted is not None:
         click.echo(f"adopted {len(migration.adopted.tables)} tables with {migration.adopted.kept} rows")
-
-
-def _snapshots(settings: Settings) -> Any:
-    from a360_pipeline.aws.sessions import Sessions
-    from a360_pipeline.snapshot.store import SnapshotStore
-
-    return SnapshotStore.of(settings, Sessions(settings).client("s3", None, settings.home_region))
 
 
 @main.command()
@@ -336,12 +330,12 @@ def load(addresses: tuple[str, ...], settings: Settings, as_json: bool) -> None:
     The last three parts of a path say what a snapshot is of: ACCOUNT/REGION/DATE_INTERVAL.json. What lies under the
     data prefix of a bucket moves to loaded/ or quarantine/; everything else stays as it is.
     """
-    from a360_pipeline.report.loaded import load_all, print_loaded
+    from a360_pipeline.report.loaded import load_all, print_loaded, store_of
     from a360_pipeline.snapshot.sources import SourceError, find_sources
 
     warehouse = warehouse_of(settings)
     try:
-        sources = find_sources(addresses, _snapshots(settings))
+        sources = find_sources(addresses, store_of(settings))
     except SourceError as error:
         raise Refused(str(error)) from error
     with shown_progress("snapshots", sum(len(source.objects) for source in sources)) as (advance, say):
@@ -373,58 +367,3 @@ def coverage(settings: Settings, date: datetime | None, account: str | None, wit
         print_coverage(found, Console(highlight=False), with_all)
     if found.open_gaps:
         raise click.ClickException(f"{len(found.open_gaps)} gaps that nobody has accepted")
-
-
-@main.group()
-def quarantine() -> None:
-    """Objects that could not be loaded."""
-
-
-@quarantine.command("list")
-@as_json
-@explained
-@on_a_warehouse
-def quarantine_list(settings: Settings, as_json: bool) -> None:
-    """Lists what could not be loaded and was not replaced since, and why."""
-    from a360_pipeline.warehouse.quarantine import read_quarantined
-
-    snapshots = _snapshots(settings)
-    with connect(warehouse_of(settings)) as connection:
-        found = read_quarantined(connection)
-    if as_json:
-        click.echo(json.dumps([{**asdict(each), "uri": each.uri(snapshots)} for each in found], default=str))
-        return
-    for each in found:
-        click.echo(f"{each.key}\t{each.quarantined_at:%Y-%m-%d %H:%M} UTC\t{each.reason}")
-    said.print(f"{len(found)} objects in quarantine")
-
-
-@quarantine.command("replay")
-@click.argument("keys", metavar="[KEY...]", nargs=-1)
-@click.option("--all", "with_all", is_flag=True, help="Everything that `quarantine list` shows.")
-@as_json
-@explained
-@on_a_warehouse
-def quarantine_replay(keys: tuple[str, ...], with_all: bool, settings: Settings, as_json: bool) -> None:
-    """Gives objects another try: puts them back under the data prefix, where the sensor or `a360 load` takes them.
-
-    Files, and objects that were loaded from elsewhere, lie where they always did: `a360 load` takes them again.
-    """
-    from a360_pipeline.warehouse.quarantine import NotInQuarantine, choose, read_quarantined, replay
-
-    if bool(keys) == with_all:
-        raise Refused("name keys that `a360 quarantine list` shows, or say --all")
-    snapshots = _snapshots(settings)
-    with connect(warehouse_of(settings)) as connection:
-        found = read_quarantined(connection)
-        try:
-            done = replay(connection, snapshots, found if with_all else choose(found, keys, snapshots))
-        except NotInQuarantine as error:
-            raise Refused(str(error)) from error
-    if as_json:
-        click.echo(json.dumps(asdict(done)))
-    else:
-        for line in done.lines():
-            click.echo(line)
-    if done.problems:
-        raise click.ClickException("\n".join(f"{uri}: {problem}" for uri, problem in done.problems.items()))

@@ -11,10 +11,11 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table as Grid
 
+from a360_pipeline.aws.sessions import Sessions
 from a360_pipeline.gaps import read_accepted_gaps
 from a360_pipeline.settings import Settings
 from a360_pipeline.snapshot.sources import Source, WatchedStore
-from a360_pipeline.snapshot.store import Store
+from a360_pipeline.snapshot.store import SnapshotStore, Store
 from a360_pipeline.warehouse.connection import Warehouse
 from a360_pipeline.warehouse.load import LoadResult, load
 from a360_pipeline.warehouse.merge import Changes
@@ -103,6 +104,11 @@ class Loaded:
             "not_taken": dict(self.not_taken),
             "seconds": round(self.seconds, 3),
         }
+
+
+def store_of(settings: Settings) -> SnapshotStore:
+    """The bucket of snapshots that the settings name."""
+    return SnapshotStore.of(settings, Sessions(settings).client("s3", None, settings.home_region))
 
 
 def load_all(
