@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -70,6 +71,21 @@ def test_it_covers_four_accounts_and_two_regions_with_two_planned_gaps_accepted(
     assert {gap["status"] for gap in demo["gaps"]} == {"scp_denied", "region_disabled"}
     assert {gap["accepted_by"] for gap in demo["gaps"]} == {"platform team"}
     assert demo["rows"]["inventory_applications"] > 1000
+
+
+def test_it_harvests_every_bucket_and_leaves_nothing_but_the_report(demo: dict[str, Any]) -> None:
+    harvest = demo["harvest"]
+    (buckets,) = ask(demo, "SELECT count(*) FROM harvest_buckets")[0]
+    assert (harvest["state"], f"complete: all of {buckets} buckets" in harvest["subject"]) == ("done", True)
+    assert harvest["receipt"].endswith(", 0 left")
+    assert harvest["findings"]["secrets_by_name"] > 0
+    assert {None} & set(harvest["findings"].values()) == set()
+    assert Path(harvest["report"]).read_text().count("secrets_by_name") > 0
+    assert ask(
+        demo,
+        "SELECT sum(rows) = (SELECT sum(objects + versions) FROM inventory_prefixes WHERE depth = 0) "
+        "FROM inventory_deliveries",
+    ) == [(True,)]
 
 
 def test_it_says_what_it_does_while_it_does_it(demo: dict[str, Any]) -> None:
