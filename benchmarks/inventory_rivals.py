@@ -19,13 +19,15 @@ Rewrite = Callable[[Path, Path], None]
 
 
 def _duck(table: str, threads: int, source: Path, target: Path) -> None:
-    with duckdb.connect(config={"threads": threads, "enable_progress_bar": False}) as duck:
+    with duckdb.connect(config={"threads": threads}) as duck:
+        duck.execute("SET enable_progress_bar = false")
         duck.execute(f"COPY (FROM {table.format(source)}) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
 
 
 def _duck_orc(threads: int, source: Path, target: Path) -> None:
     """DuckDB cannot read ORC: pyarrow reads for it."""
-    with duckdb.connect(config={"threads": threads, "enable_progress_bar": False}) as duck:
+    with duckdb.connect(config={"threads": threads}) as duck:
+        duck.execute("SET enable_progress_bar = false")
         duck.register("delivered", pyarrow.dataset.dataset(source, format="orc"))
         duck.execute(f"COPY (FROM delivered) TO '{target}' (FORMAT parquet, COMPRESSION zstd)")
 

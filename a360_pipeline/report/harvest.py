@@ -118,7 +118,6 @@ def _opening(course: Course, limits: Limits) -> Iterator[Block]:
     yield Grid(
         ("harvest", limits.cut(harvest.harvest_id)),
         (
-            ("state", harvest.state),
             ("lifetime", harvest.lifetime),
             ("begun", _instant(harvest.created_at)),
             ("waits until", _instant(harvest.deadline)),
@@ -313,7 +312,7 @@ def _bytes(number: int | None) -> str:
 
 
 def _dollars(amount: Decimal | None) -> str:
-    """To the cent, and below a cent whole: a query of Athena often costs less."""
+    """To the cent, and below a cent to the millionth of a dollar: a query of Athena often costs less."""
     if amount is None:
         return "not known"
-    return f"${amount.normalize():f}" if 0 < amount < CENT else f"${amount:,.2f}"
+    return f"${amount:.6f}".rstrip("0") if 0 < amount < CENT else f"${amount:,.2f}"
