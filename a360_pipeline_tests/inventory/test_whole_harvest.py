@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from a360_pipeline.inventory.harvest.ending import cancel
 from a360_pipeline.inventory.harvest.states import BucketState, HarvestState, Way
 from a360_pipeline.inventory.means import Means
 from a360_pipeline.sandbox.aws import StandIn, serve
@@ -24,6 +25,7 @@ from a360_pipeline_tests.conftest import BUCKET, lead_to
 from a360_pipeline_tests.inventory.whole import (
     begin_and_deploy,
     buckets_of,
+    days_of,
     deliver,
     left_behind,
     states,
@@ -136,6 +138,51 @@ def test_a_harvest_tells_what_went_wrong_counts_all_else_and_leaves_nothing(
     sizes = Sizes(keys=1, instances=1, applications=1, patches=1, others=12, objects=24)
     with organization_of(3, REGIONS[:2], sizes, warehouse_url, tmp_path, monkeypatch) as (stand_in, means):
         check_a_harvest_with_faults(stand_in, means, REGIONS[1])
+
+
+def test_a_recurring_harvest_counts_each_day_until_it_is_cancelled(
+    warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I16. Configurations stay, days stand side by side, and each has its report."""
+    sizes = Sizes(keys=1, instances=1, applications=1, patches=1, others=4, objects=24)
+    with organization_of(2, REGIONS[:1], sizes, warehouse_url, tmp_path, monkeypatch) as (stand_in, means):
+        begin_and_deploy(means, {**REQUEST, "lifetime": "recurring"})
+        reports = []
+        for day in range(3):
+            date = today() + dt.timedelta(days=day)
+            now = dt.datetime.combine(date, dt.time(12), dt.UTC)
+            deliver(stand_in.endpoint_url, date, {})
+            harvest = take_and_go_on(means, "whole", now)
+            assert harvest.state is HarvestState.WAITING
+            reports.append((harvest.report or {})["rollup"])
+        assert len(set(reports)) == 3
+        assert len(stand_in.post.sent) == 3
+        configured = {n for n, row in buckets_of(means, "whole").items() if row.way is Way.CONFIGURED}
+        counted = days_of(means)
+        assert configured
+        assert {name: len(counted[name]) for name in configured} == dict.fromkeys(configured, 3)
+        for name in configured:
+            for date in counted[name]:
+                account = buckets_of(means, "whole")[name].account_id
+                assert counted[name][date] == len(stand_in.organization.objects(account, name, date))
+        cancel(means, "whole")
+        assert take_and_go_on(means, "whole").state is HarvestState.DONE
+        assert left_behind(stand_in, "whole") == []
+
+
+def test_a_smoke_test_goes_the_whole_way_at_once_and_leaves_no_trace(
+    warehouse_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I12. Of every account a bucket, and S3 delivers nothing."""
+    sizes = Sizes(keys=1, instances=1, applications=1, patches=1, others=4, objects=24)
+    with organization_of(3, REGIONS[:1], sizes, warehouse_url, tmp_path, monkeypatch) as (stand_in, means):
+        begin_and_deploy(means, {**REQUEST, "smoke_test": True})
+        harvest = take_and_go_on(means, "whole")
+        assert (harvest.state, harvest.outcome) == (HarvestState.DONE, HarvestState.REPORTED)
+        done = {row.account_id for row in buckets_of(means, "whole").values() if row.state is BucketState.DONE}
+        assert done == {account.id for account in stand_in.organization.accounts}
+        assert days_of(means) == {}
+        assert left_behind(stand_in, "whole") == []
 
 
 @pytest.mark.slow

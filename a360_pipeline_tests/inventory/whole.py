@@ -32,6 +32,8 @@ TOTALS = """
     FROM objects GROUP BY account, bucketname
 """
 
+DAYS = "SELECT bucketname, snapshot_date, count(*) AS versions FROM objects GROUP BY bucketname, snapshot_date"
+
 
 def today() -> dt.date:
     return dt.datetime.now(dt.UTC).date()
@@ -86,12 +88,25 @@ def buckets_of(means: Means, harvest_id: str) -> dict[str, BucketRow]:
     return {row.bucket: row for row in rows if row.state is not BucketState.EXCLUDED}
 
 
-def totals(means: Means) -> dict[str, tuple[Any, ...]]:
-    """What the table holds, by bucket: asked of Athena."""
+def answer(means: Means, sql: str) -> list[dict[str, Any]]:
+    """What Athena answers."""
     engine = engine_of(means, "tests")
-    execution = finish(engine, engine.start(TOTALS, means.settings.glue_database), patience=60, sleep=lambda _: None)
-    rows = engine.result(execution).to_pylist()
-    return {row.pop("bucketname"): tuple(row.values()) for row in rows}
+    execution = finish(engine, engine.start(sql, means.settings.glue_database), patience=60, sleep=lambda _: None)
+    rows: list[dict[str, Any]] = engine.result(execution).to_pylist()
+    return rows
+
+
+def totals(means: Means) -> dict[str, tuple[Any, ...]]:
+    """What the table holds, by bucket."""
+    return {row.pop("bucketname"): tuple(row.values()) for row in answer(means, TOTALS)}
+
+
+def days_of(means: Means) -> dict[str, dict[dt.date, int]]:
+    """How many versions the table holds, by bucket and day."""
+    days: dict[str, dict[dt.date, int]] = {}
+    for row in answer(means, DAYS):
+        days.setdefault(row["bucketname"], {})[row["snapshot_date"]] = row["versions"]
+    return days
 
 
 def truth(stand_in: StandIn, buckets: Mapping[str, BucketRow]) -> dict[str, tuple[Any, ...]]:
