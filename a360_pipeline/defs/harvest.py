@@ -9,7 +9,7 @@ import dagster as dg
 from a360_pipeline.defs.hub import OWNERS, Hub
 from a360_pipeline.inventory.harvest.plan import plan_harvest
 from a360_pipeline.inventory.harvest.planned import Plan
-from a360_pipeline.inventory.harvest.registry import HarvestExists, NoSuchHarvest
+from a360_pipeline.inventory.harvest.registry import HarvestExists, NoSuchHarvest, Registry
 from a360_pipeline.inventory.harvest.request import HarvestRequest, RequestRefused, request_of
 from a360_pipeline.inventory.harvest.stacks import RegionOutcome, deploy_region
 
@@ -201,14 +201,19 @@ def sweep_harvests() -> None:
     sweep_all()
 
 
-swept_daily = dg.ScheduleDefinition(
-    name="swept_daily",
+@dg.schedule(
     job=sweep_harvests,
     cron_schedule="0 5 * * *",
     execution_timezone="UTC",
     default_status=dg.DefaultScheduleStatus.RUNNING,
-    description="Sweeps every morning: what a dead harvest left behind costs money.",
 )
+def swept_daily(context: dg.ScheduleEvaluationContext, hub: Hub) -> dg.RunRequest | dg.SkipReason:
+    """Sweeps every morning, where there ever was a harvest: what a dead one left behind costs money."""
+    with hub.means.connect() as connection:
+        if not Registry(connection).harvests():
+            return dg.SkipReason("there was no harvest yet")
+    return dg.RunRequest(run_key=context.scheduled_execution_time.date().isoformat())
+
 
 defs = dg.Definitions(
     assets=[inventory_harvest],

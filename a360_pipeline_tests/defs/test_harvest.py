@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,14 @@ import pytest
 
 from a360_pipeline.definitions import defs
 from a360_pipeline.defs.daily import run_harvest
-from a360_pipeline.defs.harvest import HARVEST_KEY, cancel_harvest, plan_a_harvest, start_harvest
+from a360_pipeline.defs.harvest import (
+    HARVEST_KEY,
+    cancel_harvest,
+    plan_a_harvest,
+    start_harvest,
+    sweep_harvests,
+    swept_daily,
+)
 from a360_pipeline.defs.hub import Hub
 from a360_pipeline.defs.inventory import SPECS, harvests_under_way
 from a360_pipeline.inventory.harvest.registry import Registry
@@ -138,6 +146,22 @@ def test_a_region_without_a_stack_fails_the_run_and_the_others_go_on(
             REGIONS[1]: "failed",
         }
         assert registry.harvest("dagster").state is HarvestState.WAITING
+
+
+def test_the_sweeper_comes_every_morning_once_there_was_a_harvest(
+    place: tuple[StandIn, Means], instance: dg.DagsterInstance
+) -> None:
+    def asked() -> object:
+        at = dt.datetime(2026, 11, 26, 5, tzinfo=dt.UTC)
+        with dg.build_schedule_context(instance=instance, scheduled_execution_time=at) as context:
+            return swept_daily(context, hub=Hub())
+
+    assert isinstance(asked(), dg.SkipReason)
+    assert started(instance, ASKED).success
+    request = asked()
+    assert isinstance(request, dg.RunRequest)
+    assert request.run_key == "2026-11-26"
+    assert sweep_harvests.execute_in_process(instance=instance, resources={"hub": Hub()}, run_config=OUT).success
 
 
 def test_a_harvest_is_cancelled_and_cleaned_up(place: tuple[StandIn, Means], instance: dg.DagsterInstance) -> None:
