@@ -33,6 +33,8 @@ def bounded(
         if threads is not None:
             config["threads"] = threads
         with duckdb.connect(":memory:", config=config) as connection:
+            # In a process without a main file DuckDB takes whoever reads stdout for a person.
+            connection.execute("SET enable_progress_bar = false")
             connection.execute("SET TimeZone = 'UTC'")
             yield connection, Path(folder)
 
