@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 from moto.s3.models import s3_backends
@@ -20,10 +19,6 @@ from a360_pipeline.sandbox.organization import Organization
 from a360_pipeline.settings import load_settings
 from benchmarks.parts import new_warehouse, postgres_server
 
-NOTES = (
-    "A tick is one look for deliveries of a harvest of 1,000 buckets, one delivery of ten keys each; its CPU is "
-    "that of the thread that looks, for the stand-in for AWS runs beside it."
-)
 BUCKETS = 1_000
 KEYS = 10
 INVENTORIES, DESTINATION = "a360-inventory", "a360-ticks-destination"
@@ -93,6 +88,3 @@ def _cpu(means: Means, registry: Registry, *, arrivals: int) -> float:
     if len(found.arrivals) != arrivals or found.problems:
         raise ValueError(f"{len(found.arrivals)} deliveries were found of {arrivals}: {found.problems}")
     return spent
-
-
-TICK_PARTS: dict[str, Callable[..., Metrics]] = {"tick": tick}

@@ -156,7 +156,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         ) as stand_in:
             if asked.ready_file:
                 _write_ready(asked.ready_file, stand_in)
-            stop.wait()
+            # The system may hand the signal to another thread, and Python's handlers run in this one alone.
+            while not stop.wait(timeout=1):
+                pass
     except (StandInError, SandboxError, ValueError, OSError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
