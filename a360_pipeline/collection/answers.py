@@ -128,8 +128,10 @@ def _judged(section: Section, outcome: Outcome, payload: Payload, effort: Effort
         rows = count_rows(section, payload)
     except BadSnapshot as error:
         return Answer(None, SectionCoverage(Status.FAILED, message=f"bug: {error}", effort=effort))
-    if outcome.failed_parts:
-        coverage = SectionCoverage(Status.PARTIAL, rows, in_short(outcome.failed_parts), effort)
+    untold = section.untold(payload) if section.untold is not None else None
+    missing = (*outcome.failed_parts, *([untold] if untold else []))
+    if missing:
+        coverage = SectionCoverage(Status.PARTIAL, rows, in_short(missing), effort)
     else:
         coverage = SectionCoverage(Status.OK if rows else Status.EMPTY, rows, effort=effort)
     return Answer(payload, coverage)

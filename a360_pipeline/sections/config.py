@@ -8,133 +8,22 @@ from typing import Any
 
 from a360_pipeline.aws.sessions import AccountSession
 from a360_pipeline.coverage import Status, Unavailable
-from a360_pipeline.sections.model import (
-    Column,
-    History,
-    Kept,
-    Operation,
-    Payload,
-    Reference,
-    Row,
-    Scope,
-    Section,
-    Table,
-    Type,
-    Window,
+from a360_pipeline.sections.config_aggregate import collect_members, lists_all_open, untold
+from a360_pipeline.sections.config_tables import (
+    BROKEN,
+    CONFIG_REPORTS,
+    CONFIG_RULES,
+    CONFORMANCE_PACKS,
+    KEPT,
+    NON_COMPLIANT_RESOURCES,
+    result_row,
 )
-from a360_pipeline.sections.shapes import ACCOUNT, at, elements
+from a360_pipeline.sections.model import History, Operation, Payload, Row, Scope, Section, Window
 
-BROKEN = "NON_COMPLIANT"
-KEPT = "COMPLIANT"
 STANDALONE = "Standalone"
 PACKS_CREATE_AS = "config-conforms.amazonaws.com"
 """The service that AWS names as the creator of a rule of a conformance pack."""
 SUMMARIES_A_CALL = 5
-
-CONFIG_RULES = Table(
-    "config_rules",
-    "Config rules, and whether they are kept.",
-    columns=(
-        ACCOUNT,
-        Column("rule_name", Type.TEXT),
-        Column("rule_arn", Type.TEXT),
-        Column("description", Type.TEXT),
-        Column("source_owner", Type.TEXT, "AWS, CUSTOM_LAMBDA or CUSTOM_POLICY."),
-        Column("source_identifier", Type.TEXT, "The managed rule, or the function that evaluates."),
-        Column("state", Type.TEXT, "ACTIVE, EVALUATING, DELETING or DELETING_RESULTS."),
-        Column("created_by", Type.TEXT, "The service that made it; null where people did."),
-        Column("conformance_pack", Type.TEXT, "`Standalone` for a rule of no pack."),
-        Column("compliance_type", Type.TEXT, "COMPLIANT, NON_COMPLIANT or INSUFFICIENT_DATA."),
-        Column("last_evaluated", Type.TIMESTAMPTZ, "Null until it was.", is_volatile=True),
-    ),
-    key=("account_id", "rule_name"),
-    rows=at("rules"),
-)
-
-CONFORMANCE_PACKS = Table(
-    "conformance_packs",
-    "Conformance packs: sets of Config rules that are deployed as one.",
-    columns=(
-        ACCOUNT,
-        Column("name", Type.TEXT),
-        Column("arn", Type.TEXT),
-        Column("created_by", Type.TEXT, "The service that made it; null where people did."),
-        Column("last_update_requested", Type.TIMESTAMPTZ),
-        Column("compliance_status", Type.TEXT, "COMPLIANT, NON_COMPLIANT or INSUFFICIENT_DATA."),
-        Column("total_rules", Type.BIGINT),
-        Column("compliant_rules", Type.BIGINT),
-        Column("non_compliant_rules", Type.BIGINT),
-    ),
-    key=("account_id", "name"),
-    rows=at("conformance_packs"),
-)
-
-CONFIG_REPORTS = Table(
-    "config_reports",
-    "How many Config rules an account kept in a period, and how many it broke.",
-    columns=(
-        ACCOUNT,
-        Column("date_from", Type.DATE),
-        Column("date_to", Type.DATE, "Exclusive."),
-        Column("compliance_score", Type.NUMERIC, "Percentage of the rules that are kept."),
-        Column("total_rules", Type.BIGINT),
-        Column("compliant_rules", Type.BIGINT),
-        Column("non_compliant_rules", Type.BIGINT),
-        Column("curr_non_compliant", Type.BIGINT, "Of the rules evaluated since the period began."),
-        Column("curr_compliant", Type.BIGINT, "Of the rules evaluated since the period began."),
-    ),
-    # A month's report begins on the day of the report of its first day (R19).
-    key=("account_id", "date_from", "date_to"),
-    kept=Kept.DATED,
-    # Unpacked, so that a list where the report belongs is refused rather than taken for no report.
-    rows=lambda payload: [{**payload}],
-    # They have tables of their own.
-    ignored=("non_compliant_resources", "rules", "conformance_packs"),
-    stamps=("created_at",),
-)
-
-# INSUFFICIENT_DATA is not among them: it is no result, and neither opens nor closes anything.
-STATUS_OF = {"NON_COMPLIANT": "OPEN", "COMPLIANT": "RESOLVED", "NOT_APPLICABLE": "RESOLVED"}
-
-
-def _results(payload: Payload) -> Iterator[Row]:
-    """The results of a report, each told which report it is of, and what it does to the row it speaks of."""
-    report = {"date_from": payload.get("date_from"), "date_to": payload.get("date_to")}
-    for result in elements(payload.get("non_compliant_resources")):
-        if not isinstance(result, Mapping):
-            yield result
-        elif result.get("compliance_type") != "INSUFFICIENT_DATA":
-            yield {**result, "report": report, "status": STATUS_OF.get(str(result.get("compliance_type")))}
-
-
-NON_COMPLIANT_RESOURCES = Table(
-    "non_compliant_resources",
-    "Resources that break a Config rule, or broke it until they were found compliant.",
-    columns=(
-        Reference(
-            "config_report_id",
-            "config_reports",
-            on=(("date_from", "report.date_from"), ("date_to", "report.date_to")),
-            description="The latest report that mentions it.",
-        ),
-        Column("resource_type", Type.TEXT),
-        Column("resource_id", Type.TEXT),
-        Column("compliance_type", Type.TEXT, "What the latest result says, such as NON_COMPLIANT."),
-        Column("rule_name", Type.TEXT),
-        Column("annotation", Type.TEXT),
-        Column("evaluation_mode", Type.TEXT, "DETECTIVE or PROACTIVE."),
-        Column("conformance_pack", Type.TEXT, "`Standalone` for a rule of no pack."),
-        Column("status", Type.TEXT, "OPEN, or RESOLVED once a result found it compliant."),
-        Column("config_rule_invoked_time", Type.TIMESTAMPTZ, is_volatile=True),
-        # A row outlives the report that told of it first, so it says itself whose it is.
-        ACCOUNT,
-    ),
-    key=("account_id", "rule_name", "resource_type", "resource_id", "conformance_pack"),
-    kept=Kept.DELTA,
-    closes="status",
-    rows=_results,
-    stamps=("created_at",),
-)
 
 
 def collect(aws: AccountSession, window: Window) -> Payload:
@@ -160,7 +49,9 @@ def collect(aws: AccountSession, window: Window) -> Payload:
     for rule in rules:
         if rule["compliance_type"] == BROKEN:
             with aws.part(f"results of {rule['rule_name']}"):
-                broken += [_result(result, rule["conformance_pack"]) for result in _results_of(aws, rule["rule_name"])]
+                broken += [
+                    result_row(result, rule["conformance_pack"]) for result in _results_of(aws, rule["rule_name"])
+                ]
     return {
         **_report(rules, evaluated, window),
         "non_compliant_resources": broken,
@@ -243,21 +134,6 @@ def _rule(
     }
 
 
-def _result(result: Row, conformance_pack: str | None) -> Row:
-    qualifier = result["EvaluationResultIdentifier"]["EvaluationResultQualifier"]
-    invoked = result.get("ConfigRuleInvokedTime")
-    return {
-        "rule_name": qualifier["ConfigRuleName"],
-        "resource_type": qualifier["ResourceType"],
-        "resource_id": qualifier["ResourceId"],
-        "compliance_type": result.get("ComplianceType"),
-        "annotation": result.get("Annotation"),
-        "evaluation_mode": qualifier.get("EvaluationMode"),
-        "conformance_pack": conformance_pack,
-        "config_rule_invoked_time": invoked and invoked.isoformat(),
-    }
-
-
 def _report(rules: Sequence[Row], evaluated: Mapping[str, dt.datetime | None] | None, window: Window) -> dict[str, Any]:
     """The counts, in the window that senders in the field give them."""
     start = dt.datetime.combine(window.start, dt.time(), dt.UTC)
@@ -290,9 +166,17 @@ SECTION = Section(
         Operation("config", "DescribeConformancePacks"),
         Operation("config", "DescribeConformancePackCompliance"),
         Operation("config", "GetConformancePackComplianceSummary"),
+        Operation("config", "DescribeConfigurationAggregators"),
+        Operation("config", "DescribeConfigurationAggregatorSourcesStatus"),
+        Operation("config", "DescribeAggregateComplianceByConfigRules"),
+        Operation("config", "GetAggregateComplianceDetailsByConfigRule"),
+        Operation("config", "DescribeAggregateComplianceByConformancePacks"),
     ),
     tables=(CONFIG_REPORTS, NON_COMPLIANT_RESOURCES, CONFIG_RULES, CONFORMANCE_PACKS),
     collect=collect,
+    collect_members=collect_members,
+    untold=untold,
+    lists_all_open=lists_all_open,
     parts=("rules", "conformance_packs"),
     status_field="config",
 )

@@ -9,6 +9,7 @@ from typing import Any
 from a360_pipeline.aws.accounts import Account
 from a360_pipeline.aws.sessions import AccountSession
 from a360_pipeline.coverage import Status, Unavailable
+from a360_pipeline.sections.aggregators import aggregator_of
 from a360_pipeline.sections.model import (
     AccountRows,
     Column,
@@ -132,7 +133,7 @@ def collect_members(aws: AccountSession, _window: Window, accounts: Sequence[Acc
     The aggregator is one of this region (DescribeConfigurationAggregators) that covers it; raises Unavailable where
     there is none. An account of which it knows nothing is left out: that it has nothing is not said.
     """
-    name = _aggregator(aws)
+    name = aggregator_of(aws)
     wanted = {account.id for account in accounts}
     found: dict[str, list[Row]] = {}
     for region in (aws.region, NO_REGION) if aws.region == HOME_OF_NO_REGION else (aws.region,):
@@ -147,23 +148,6 @@ def collect_members(aws: AccountSession, _window: Window, accounts: Sequence[Acc
             if account_id in wanted:
                 found.setdefault(account_id, []).append(row)
     return found
-
-
-def _aggregator(aws: AccountSession) -> str:
-    """An aggregator of the organization, before any of single accounts."""
-    listed = aws.pages("config", "describe_configuration_aggregators", "ConfigurationAggregators")
-    covering = [each for each in listed if _covers(each, aws.region)]
-    if not covering:
-        raise Unavailable(Status.NOT_ENABLED, f"Config has no aggregator in {aws.region} that covers it")
-    covering.sort(key=lambda each: "OrganizationAggregationSource" not in each)
-    name: str = covering[0]["ConfigurationAggregatorName"]
-    return name
-
-
-def _covers(aggregator: Mapping[str, Any], region: str) -> bool:
-    organization = aggregator.get("OrganizationAggregationSource")
-    sources = [*aggregator.get("AccountAggregationSources", ()), *([organization] if organization else ())]
-    return any(source.get("AllAwsRegions") or region in source.get("AwsRegions", ()) for source in sources)
 
 
 def _resources(results: Iterator[str]) -> Iterator[tuple[str, Row]]:

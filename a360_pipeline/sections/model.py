@@ -293,6 +293,10 @@ class Section:
     """What an error code means here, where it says more than the same code elsewhere: such as a service not enabled."""
     by_owner: Callable[[Payload, str], Mapping[str, Payload]] | None = None
     """Where an administrator's listing holds its members' rows too: the payload of each account, given its own id."""
+    untold: Callable[[Payload], str | None] | None = None
+    """What a payload does not tell, though nothing failed: the section is `partial` then, with this as the reason."""
+    lists_all_open: Callable[[Payload], bool] | None = None
+    """Whether a payload that is `partial` lists all that is open, of the tables whose rows close by their own word."""
     parts: tuple[str, ...] = ()
     """For a payload that is an object holding lists: the names of those that tables are filled from."""
     status_field: str | None = None

@@ -1,7 +1,8 @@
 """Section `trusted_advisor`: every check of Trusted Advisor and how it came out in an account.
 
-Trusted Advisor's own API has an organization's view too, but of prioritized recommendations alone, and with one
-status for all accounts. It cannot stand in for the checks of each account, so members are not asked for there.
+Trusted Advisor's own API has an organization's view too (ListOrganizationRecommendations), but of prioritized
+recommendations alone, with one status and one count for all accounts, and of an account just those that concern it.
+It cannot stand in for the checks of each account, so members are not asked for there.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from psycopg import sql
 
 from a360_pipeline.coverage import GLOBAL
-from a360_pipeline.sections.config import STATUS_OF
+from a360_pipeline.sections.config_tables import STATUS_OF
 from a360_pipeline.sections.model import Kept, Reference, Scope, Table, Type
 from a360_pipeline.sections.registry import SECTION_OF, SECTIONS
 from a360_pipeline.warehouse.connection import Connection

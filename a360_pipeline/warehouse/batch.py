@@ -169,7 +169,7 @@ def _orphans(connection: Connection, filings: Sequence[Filing], staged: Mapping[
         lost[name] = len(found)
         each.rejected += found
     refused = {one.frame for each in staged.values() for one in each.rejected}
-    incomplete = [number for number in refused if filings[number - LEDGER_FRAME - 1].is_complete]
+    incomplete = [number for number in refused if filings[number - LEDGER_FRAME - 1].lists_all_open]
     if incomplete:
         mark_incomplete(connection, incomplete)
     return lost
@@ -184,7 +184,7 @@ def _retire(
         if frame.is_listing and not frame.is_late:
             in_time.setdefault(frame.section, []).append(number)
     late = {frame.section for frame in frames if frame.is_listing and frame.is_late}
-    whole = {frame.section for frame in frames if frame.is_listing and frame.is_complete and not frame.is_late}
+    whole = {frame.section for frame in frames if frame.is_listing and frame.lists_all_open and not frame.is_late}
     corrected = {frame.section for frame in frames if frame.has_facts and frame.is_corrected}
     listed: dict[Table, dict[int, int]] = {}
     for each in told:

@@ -64,6 +64,14 @@ class Filing:
         return self.has_facts and self.host is None and is_whole(self.snapshot, self.section)
 
     @property
+    def lists_all_open(self) -> bool:
+        """Whether it lists all that is open, so that what it leaves out is open no more."""
+        says = self.section.lists_all_open
+        if self.is_complete or says is None:
+            return self.is_complete
+        return self.has_facts and self.host is None and self.snapshot.is_ours and says(self.payload)
+
+    @property
     def referred_to(self) -> set[str]:
         """The tables whose rows other rows of the section refer to."""
         return {reference.table for table in self.section.tables for reference in table.references}
@@ -100,6 +108,7 @@ class Filing:
             following=_iso(standing.following),
             retired_since=_iso(standing.retired_since),
             is_complete=self.is_complete,
+            lists_all_open=self.lists_all_open,
         )
 
 

@@ -18,9 +18,9 @@ Unlisted = Mapping[str, Sequence[int]]
 
 def mark_incomplete(connection: Connection, frames: Sequence[int]) -> None:
     """Notes in the frames of which listings rows were refused: they retire nothing."""
-    statement = sql.SQL("UPDATE {} SET is_complete = false WHERE {} = ANY(%s::bigint[])").format(
-        FRAMES, sql.Identifier(FRAME)
-    )
+    statement = sql.SQL(
+        "UPDATE {} SET is_complete = false, lists_all_open = false WHERE {} = ANY(%s::bigint[])"
+    ).format(FRAMES, sql.Identifier(FRAME))
     connection.execute(statement, [list(frames)])
 
 
@@ -92,7 +92,7 @@ def _retire_statement(table: Table) -> sql.Composed:
 
 
 def retire_absent(connection: Connection, section: str, table: Table) -> Changes:
-    """Retires what a complete listing of ours no longer tells of a table whose rows otherwise close by their own word.
+    """Retires what a listing of ours with all that is open leaves out, of a table whose rows else close by their word.
 
     What is closed already stays as it is: a listing of what is open says nothing of it.
     """
@@ -106,7 +106,7 @@ def _absent_statement(table: Table) -> sql.Composed:
     return sql.SQL(
         "{resolved}, aged AS (UPDATE {table} t SET retired_at = f.date FROM {frames} f "
         "JOIN accounts a ON a.account_id = f.account AND a.region = f.region "
-        "WHERE f.section = %(section)s AND f.is_listing AND f.is_complete AND NOT f.is_late AND t.account_id = a.id "
+        "WHERE f.section = %(section)s AND f.is_listing AND f.lists_all_open AND NOT f.is_late AND t.account_id = a.id "
         "AND t.retired_at IS NULL AND t.{closes} IS DISTINCT FROM 'RESOLVED' AND t.last_seen < f.date "
         "AND NOT EXISTS (SELECT FROM resolved r WHERE r.account_id = t.account_id AND {same}) "
         "RETURNING t.id, t.account_id, t.retired_at, {before} AS before), "

@@ -57,6 +57,8 @@ class Frame:
     """For late rows: the first later day whose complete listing leaves out what it does not mention."""
     is_complete: bool = False
     """Whether what it leaves out is gone."""
+    lists_all_open: bool = False
+    """Whether what is open and it leaves out is open no more: so it may be, though it is not complete."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -300,7 +302,8 @@ def make_stages(connection: Connection, tables: Iterable[Table]) -> None:
         sql.SQL(
             "{} ({} bigint, account text, region text, section text, rank text, date date, interval text, "
             "has_facts boolean, is_listing boolean, is_late boolean, is_corrected boolean, is_retold boolean, "
-            "previous date, following date, retired_since date, is_complete boolean)"
+            "previous date, following date, retired_since date, is_complete boolean, "
+            "lists_all_open boolean)"
         ).format(FRAMES, sql.Identifier(FRAME)),
         *map(_definition, tables),
     ]

@@ -171,6 +171,20 @@ def test_an_administrator_is_asked_once_a_region_and_each_account_gets_its_own(
     assert len(administered) == 2, "later runs of the day find the answers"
 
 
+def test_what_an_administrator_never_tells_is_said_and_no_reason_to_ask_again(
+    run: Run,
+    accounts: list[Account],
+    administered: list[tuple[str | None, str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(SECTIONS, "kms", replace(SECTIONS["kms"], untold=lambda _payload: "it never tells of aliases"))
+    order: dict[str, Any] = {"administrators": {"kms": accounts[1].id}, "regions": ("us-east-1",)}
+    for _ in range(2):
+        told = covered(run(accounts, "kms", **order), "kms")[accounts[0].id, "us-east-1"]
+        assert (told.status, told.rows, told.message) == ("partial", 1, "it never tells of aliases")
+    assert len(administered) == 1, "later runs of the day find the answers"
+
+
 def test_an_account_that_the_administrator_does_not_know_is_a_gap_and_not_empty(
     run: Run, accounts: list[Account], administered: list[tuple[str | None, str]]
 ) -> None:

@@ -175,6 +175,10 @@ MEANT: Mapping[str, tuple[Callable[[Told, int], None], ...]] = {
         _says("ConfigurationAggregators.AccountAggregationSources", "AllAwsRegions", lambda number: number > 3),
         _says("ConfigurationAggregators.OrganizationAggregationSource", "AllAwsRegions", lambda number: number > 1),
     ),
+    "config.DescribeConfigurationAggregatorSourcesStatus": (
+        _says("AggregatedSourceStatusList", "SourceId", lambda number: ACCOUNTS[number % len(ACCOUNTS)]),
+        _says("AggregatedSourceStatusList", "AwsRegion", REGION),
+    ),
     "config.SelectAggregateResourceConfig": (_members("", "Results", _resource),),
     "config.SelectResourceConfig": (_members("", "Results", _resource),),
     "cost-optimization-hub.ListEnrollmentStatuses": (_says("items", "status", "Active"),),

@@ -14,6 +14,7 @@ import pytest
 from a360_pipeline.coverage import SectionCoverage, Status
 from a360_pipeline.sandbox.services.config import packs_truth, reports_truth, results_truth, rules_truth
 from a360_pipeline.sections import config
+from a360_pipeline.sections.config_tables import result_row
 from a360_pipeline.sections.model import Row, Window
 from a360_pipeline.snapshot.key import SnapshotKey
 from a360_pipeline.snapshot.store import SnapshotStore
@@ -238,7 +239,7 @@ def test_real_results_keep_their_rule_resource_and_time() -> None:
         for answer in answers("*/config.GetComplianceDetailsByConfigRule_*.json")
         for result in answer["EvaluationResults"]
     ]
-    rows = [config._result(result, "Standalone") for result in results]
+    rows = [result_row(result, "Standalone") for result in results]
     assert len(rows) > 2
     for row in rows:
         assert row["rule_name"]

@@ -130,7 +130,7 @@ def test_an_account_of_which_the_aggregator_knows_nothing_is_left_out(
     """What nobody told of is unknown: an empty listing would retire all that the account has."""
     first, second, *_ = discover_accounts(sessions.hub())
     one = {"accountId": first.id, "resourceType": "AWS::S3::Bucket", "resourceId": "b", "awsRegion": HERE}
-    monkeypatch.setattr("a360_pipeline.sections.config_inventory._aggregator", lambda _aws: "organization")
+    monkeypatch.setattr("a360_pipeline.sections.config_inventory.aggregator_of", lambda _aws: "organization")
     monkeypatch.setattr(aws, "pages", lambda *_, Expression, **__: [json.dumps(one)] * ("global" not in Expression))
     found = collect_members(aws, WINDOW, [first, second])
     assert {account: keys(rows) for account, rows in found.items()} == {first.id: [("AWS::S3::Bucket", "b", HERE)]}
