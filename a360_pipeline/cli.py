@@ -278,7 +278,7 @@ def collect(date: datetime | None, out: str | None, only_plan: bool, as_json: bo
 @click.option("--account", "accounts", multiple=True, help="A 12-digit id; again for more. By default all.")
 @click.option("--region", "regions", multiple=True, help="A region; again for more. By default an account's first.")
 @click.option("--section", "sections", multiple=True, help="A section; again for more. By default all.")
-@click.option("--hub", "is_hub", is_flag=True, help="Try what the hub needs instead: bucket, key, warehouse.")
+@click.option("--hub", "is_hub", is_flag=True, help="Try what the hub needs instead.")
 @as_json
 @explained
 def preflight(is_hub: bool, as_json: bool, **chosen: tuple[str, ...]) -> None:
@@ -313,7 +313,7 @@ def _preflight_of_hub(settings: Settings, console: Console, as_json: bool) -> No
     from a360_pipeline.report.hub import check_hub, print_checks
 
     checks = list(check_hub(settings))
-    click.echo(json.dumps([asdict(each) for each in checks])) if as_json else print_checks(checks, console)
+    click.echo(json.dumps([each.to_dict() for each in checks])) if as_json else print_checks(checks, console)
     failed = [each.name for each in checks if not each.passed]
     if failed:
         raise click.ClickException(f"the hub lacks: {', '.join(failed)}")

@@ -14,11 +14,14 @@ from a360_pipeline.defs.partitions import ACCOUNT, ACCOUNT_DAYS, DATE, partition
 from a360_pipeline.gaps import AcceptedGaps
 from a360_pipeline.sections.registry import SECTIONS
 
+ORGANIZATION_POOL = "organization"
+"""APIs that answer once for all accounts, at one rate for the whole organization; some answers are billed."""
 POOL = "collection"
+"""APIs of each account, at a rate of its own."""
 MAX_SHOWN = 50
 
 
-@dg.asset(group_name="collection", owners=OWNERS, kinds={"aws"})
+@dg.asset(group_name="collection", owners=OWNERS, kinds={"aws"}, pool=ORGANIZATION_POOL)
 def organization(context: dg.AssetExecutionContext, hub: Hub) -> dg.MaterializeResult[None]:
     """The accounts to collect, with their attributes and the regions they have enabled.
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import dagster as dg
 
+from a360_pipeline.defs.collection import ORGANIZATION_POOL, collect_requests, discover
 from a360_pipeline.defs.collection import POOL as COLLECTION_POOL
-from a360_pipeline.defs.collection import collect_requests, discover
 from a360_pipeline.defs.harvest import begin_harvest, start_harvest
 from a360_pipeline.defs.hub import Hub
 from a360_pipeline.defs.inventory import POOL as INVENTORY_POOL
@@ -22,7 +22,8 @@ from a360_pipeline.inventory.harvest.registry import Registry
 Tell = Callable[[str], None]
 
 PROCESS_TAG = "a360/process"
-POOL_LIMITS = {COLLECTION_POOL: 4, WAREHOUSE_POOL: 1, INVENTORY_POOL: 4}
+POOL_LIMITS = {ORGANIZATION_POOL: 1, COLLECTION_POOL: 4, WAREHOUSE_POOL: 1, INVENTORY_POOL: 4}
+"""How many steps at once may ask a family of APIs, or write to the warehouse."""
 MOST_TICKS = 10
 
 INSTANCE = """\
@@ -33,6 +34,8 @@ storage:
       env: A360_DAGSTER_DATABASE_URL
 run_monitoring:
   enabled: true
+  # Of a run that was killed, or its pool would stay taken.
+  free_slots_after_run_end_seconds: 60
 run_retries:
   enabled: true
   retry_on_asset_or_op_failure: false

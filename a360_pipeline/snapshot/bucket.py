@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from botocore.exceptions import ClientError
+
+from a360_pipeline.aws.errors import error_code
 from a360_pipeline.snapshot.store import SnapshotStore
 
+REFUSED = {
+    "404": "is not there: make it, or set the name of another",
+    "403": "may not be looked at: it is another account's, or s3:ListBucket has to be allowed on it",
+}
+"""What the bare status means that S3 answers HeadBucket with."""
 TRIED = ".a360-preflight"
 """A key under no prefix of snapshots, so that nobody takes what is put there for one."""
 
@@ -13,8 +21,13 @@ class Unfit(Exception):
 
 
 def check_there(store: SnapshotStore) -> str:
-    """S3 HeadBucket. Raises ClientError."""
-    store.s3.head_bucket(Bucket=store.bucket)
+    """S3 HeadBucket. Raises ClientError, and Unfit where the bucket is not there or not for us."""
+    try:
+        store.s3.head_bucket(Bucket=store.bucket)
+    except ClientError as error:
+        if error_code(error) in REFUSED:
+            raise Unfit(f"{store.bucket} {REFUSED[error_code(error)]}") from None
+        raise
     return f"{store.bucket} is there"
 
 

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 from urllib.request import urlopen
 
-import psycopg
 import pytest
 from botocore.exceptions import ClientError
 from click.testing import CliRunner, Result
@@ -24,7 +23,6 @@ from a360_pipeline.collection.preflight import HUB, Trial, Verdict, preflight
 from a360_pipeline.sandbox.aws import StandIn
 from a360_pipeline.sections.registry import SECTIONS, is_paid
 from a360_pipeline.settings import Settings
-from a360_pipeline.snapshot.store import SnapshotStore
 from a360_pipeline_tests.collection.test_policy import TODAY, administrators
 
 Run = Callable[..., Result]
@@ -39,13 +37,6 @@ def run(environment: StandIn) -> Run:
         return result
 
     return invoke
-
-
-@pytest.fixture
-def run_hub(run: Run, warehouse_url: str, monkeypatch: pytest.MonkeyPatch) -> Run:
-    """The hub's own needs, where settings lead to a warehouse too."""
-    monkeypatch.setenv("A360_DATABASE_URL", warehouse_url)
-    return lambda *words, code=0: run("--hub", *words, code=code)
 
 
 @pytest.fixture
@@ -268,47 +259,3 @@ def test_of_actions_that_a_call_takes_besides_the_one_that_aws_names_is_asked_fo
     monkeypatch.setattr(AccountSession, "call", call)
     found = attempt("waf")
     assert [lack.action for lack in found[account, "us-east-1", "waf"].lacks] == [lacks]
-
-
-# --- The hub
-
-
-def test_a_hub_that_has_all_it_needs_passes(run_hub: Run, store: SnapshotStore) -> None:
-    told = {each["name"]: each["passed"] for each in answer(run_hub("--json"))}
-    assert told == dict.fromkeys(("organization", "bucket", "bucket versions", "bucket writing", "warehouse"), True)
-    assert [found.key for found in store.waiting("")] == []
-
-
-def test_each_thing_that_a_hub_lacks_is_named(
-    run_hub: Run, store: SnapshotStore, environment: StandIn, connection: psycopg.Connection[Any]
-) -> None:
-    store.s3.put_bucket_versioning(Bucket=store.bucket, VersioningConfiguration={"Status": "Suspended"})
-    connection.execute("ALTER TABLE kms_keys DROP COLUMN key_state CASCADE")
-    environment.faults.set(denied={environment.organization.management.id: ["organizations:*"]})
-    result = run_hub("--json", code=1)
-    told = {each["name"]: each["message"] for each in answer(result) if not each["passed"]}
-    assert told["bucket versions"] == "a360-snapshots keeps no versions (Suspended): enable versioning"
-    assert told["warehouse"] == "it lacks column kms_keys.key_state: run `a360 migrate`"
-    assert "DescribeOrganization" in told["organization"]
-    assert "the hub lacks: organization, bucket versions, warehouse" in result.stderr
-
-
-def test_a_hub_without_anything_is_told_all_of_it_at_once(
-    run_hub: Run, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("A360_BUCKET", "not-there")
-    monkeypatch.setenv("A360_DATABASE_URL", new_database())
-    printed = run_hub(code=1).stdout
-    assert "404" in printed
-    assert "run `a360 migrate`" in " ".join(printed.split())
-
-
-def test_a_key_of_the_bucket_must_be_enabled(
-    run_hub: Run, sessions: Sessions, environment: StandIn, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    keys = environment.organization.keys(environment.organization.management.id, "us-east-1")
-    for state, passed in (("Enabled", True), ("Disabled", False)):
-        key = next(each for each in keys.values() if each.key_state == state)
-        monkeypatch.setenv("A360_KMS_KEY_ID", key.key_id)
-        told = {each["name"]: each["passed"] for each in answer(run_hub("--json", code=0 if passed else 1))}
-        assert told["bucket key"] is passed

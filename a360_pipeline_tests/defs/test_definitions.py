@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import dagster as dg
@@ -11,7 +12,8 @@ import pytest
 
 from a360_pipeline import definitions
 from a360_pipeline.definitions import defs
-from a360_pipeline.defs.collection import account_snapshot, daily, organization
+from a360_pipeline.defs.collection import ORGANIZATION_POOL, POOL, account_snapshot, daily, organization
+from a360_pipeline.defs.daily import POOL_LIMITS, open_instance
 from a360_pipeline.defs.partitions import range_tags, ranges
 from a360_pipeline.defs.warehouse import CHECKS, SPECS
 from a360_pipeline.sections.registry import SECTIONS
@@ -45,6 +47,26 @@ def test_dagster_finds_the_definitions_valid() -> None:
 def test_the_daily_schedule_runs_at_one_in_the_morning_utc() -> None:
     assert (daily.cron_schedule, daily.execution_timezone) == ("0 1 * * *", "UTC")
     assert daily.default_status is dg.DefaultScheduleStatus.RUNNING
+
+
+def test_each_family_of_apis_has_a_pool_of_its_own_and_every_pool_has_a_limit() -> None:
+    """What is asked once for all accounts, some of it billed, waits for its like and not for the accounts' runs."""
+    assert (organization.op.pool, account_snapshot.op.pool) == (ORGANIZATION_POOL, POOL)
+    assert ORGANIZATION_POOL != POOL
+    assert POOL_LIMITS[ORGANIZATION_POOL] == 1
+    graph = [node for job in defs.resolve_all_job_defs() for node in job.all_node_defs]
+    assert {node.pool for node in graph if isinstance(node, dg.OpDefinition) and node.pool} == set(POOL_LIMITS)
+
+
+def test_an_instance_has_the_limits_and_gives_back_the_slots_of_a_run_that_was_killed(
+    tmp_path: Path, new_database: Callable[[], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DAGSTER_HOME", "A360_DAGSTER_DATABASE_URL"):
+        monkeypatch.setenv(name, "")
+    with open_instance(tmp_path / "dagster", new_database()) as instance:
+        limits = {one.name: one.limit for one in instance.event_log_storage.get_pool_limits()}
+        assert limits == POOL_LIMITS
+        assert instance.run_monitoring_settings["free_slots_after_run_end_seconds"] > 0
 
 
 def test_every_warehouse_table_is_an_asset_that_says_what_it_holds() -> None:

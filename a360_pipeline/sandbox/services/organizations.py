@@ -20,6 +20,18 @@ ACCOUNTS = Paging(default=20, most=20, invalid="InvalidInputException")
 UNITS = Paging(default=20, most=20, invalid="InvalidInputException")
 TAGS = Paging(default=50, most=50, invalid="InvalidInputException")
 REGIONS = Paging(default=10, most=50, invalid="ValidationException")
+TRUSTED_SERVICES = Paging(default=20, most=20, invalid="InvalidInputException")
+TRUSTED = (
+    "account.amazonaws.com",
+    "compute-optimizer.amazonaws.com",
+    "config.amazonaws.com",
+    "guardduty.amazonaws.com",
+    "health.amazonaws.com",
+    "inspector2.amazonaws.com",
+    "member.org.stacksets.cloudformation.amazonaws.com",
+    "securityhub.amazonaws.com",
+)
+"""Services that may act in the whole organization."""
 
 CONTACT_MEMBERS = {
     "FullName": "full_name",
@@ -114,6 +126,14 @@ def list_tags_for_resource(organization: Organization, caller: Caller, params: P
     return {"Tags": [{"Key": key, "Value": value} for key, value in page]} | more
 
 
+def list_aws_service_access_for_organization(
+    organization: Organization, caller: Caller, params: Params
+) -> dict[str, Any]:
+    page, more = TRUSTED_SERVICES.page(caller, params, TRUSTED)
+    since = organization.management.joined_timestamp
+    return {"EnabledServicePrincipals": [{"ServicePrincipal": one, "DateEnabled": since} for one in page]} | more
+
+
 def list_regions(organization: Organization, caller: Caller, params: Params) -> dict[str, Any]:
     account = _addressed(organization, caller, params, "account:ListRegions")
     wanted = params.get("RegionOptStatusContains")
@@ -165,6 +185,7 @@ ANSWERS = {
     ("organizations", "ListAccountsForParent"): list_accounts_for_parent,
     ("organizations", "ListOrganizationalUnitsForParent"): list_organizational_units_for_parent,
     ("organizations", "ListTagsForResource"): list_tags_for_resource,
+    ("organizations", "ListAWSServiceAccessForOrganization"): list_aws_service_access_for_organization,
     ("account", "ListRegions"): list_regions,
     ("account", "GetAccountInformation"): get_account_information,
     ("account", "GetContactInformation"): get_contact_information,
