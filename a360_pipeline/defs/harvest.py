@@ -98,7 +98,7 @@ def each_region(started: Started) -> Iterator[dg.DynamicOutput[tuple[str, str]]]
 
 
 @dg.op
-def deploy(context: dg.OpExecutionContext, hub: Hub, place: tuple) -> RegionOutcome:  # type: ignore[type-arg]
+def deploy(context: dg.OpExecutionContext, hub: Hub, place: tuple[str, str]) -> RegionOutcome:
     """Creates or updates the stack of a region. What fails is an outcome: the other regions go on."""
     harvest_id, region = place
     outcome = deploy_region(hub.means, harvest_id, region)

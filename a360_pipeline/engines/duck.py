@@ -263,7 +263,7 @@ class Duck:
         )
         cursor = self._connection.cursor()
         cursor.register("partitions_of_a_query", named)
-        rows = cursor.execute(f"SELECT part FROM partitions_of_a_query WHERE {condition}").fetchall()  # noqa: S608
+        rows = cursor.execute(f"SELECT part FROM partitions_of_a_query WHERE {condition}").fetchall()  # noqa: S608 - parsed
         return [table.parts[number] for [number] in rows]
 
 
@@ -279,15 +279,20 @@ def _run(run: _Run, sql: str) -> pa.Table:
 def _view(name: str, table: _Table) -> str:
     # Athena's timestamps have no zone; theirs is UTC.
     shown = (
-        f'CAST("{column}" AS TIMESTAMP) AS "{column}"' if pa.types.is_timestamp(kind) else f'"{column}"'
-        for column, kind in table.columns.items()
+        f"CAST({column} AS TIMESTAMP) AS {column}" if pa.types.is_timestamp(kind) else column
+        for column, kind in ((_identifier(name), kind) for name, kind in table.columns.items())
     )
     files = ", ".join(_quoted(link) for link in table.links)
     types = ", ".join(f"'{column}': {kind.upper()}" for column, kind in PARTITIONS.items())
     return (
-        f'CREATE VIEW "{name}" AS SELECT {", ".join(PARTITIONS)}, {", ".join(shown)} FROM '  # noqa: S608
+        f"CREATE VIEW {_identifier(name)} AS SELECT {', '.join(PARTITIONS)}, {', '.join(shown)} FROM "  # noqa: S608 - quoted
         f"read_parquet([{files}], hive_partitioning = true, hive_types = {{{types}}}, union_by_name = true)"
     )
+
+
+def _identifier(name: str) -> str:
+    """A column of a file is named by whoever wrote the file."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _quoted(value: Any) -> str:

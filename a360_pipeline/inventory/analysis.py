@@ -90,7 +90,7 @@ def cost_of(execution: Execution) -> Decimal:
     return USD_PER_TB * max(execution.bytes_scanned, LEAST_BYTES) / TB
 
 
-def analyse(  # noqa: PLR0913
+def analyse(  # noqa: PLR0913 - most have a default
     engine: Engine,
     database: str,
     table: str,

@@ -62,7 +62,7 @@ def write_parquet(connection: duckdb.DuckDBPyConnection, query: str, order: str,
         # Each thread that sorts holds on to memory of its own, whatever the limit.
         connection.execute("SET threads = 1")
         connection.execute(
-            f"COPY (SELECT * FROM unsorted ORDER BY {order}) TO {text(unfinished)}"  # noqa: S608
+            f"COPY (SELECT * FROM unsorted ORDER BY {order}) TO {text(unfinished)}"  # noqa: S608 - ours
             f" (FORMAT parquet, COMPRESSION zstd, ROW_GROUP_SIZE {ROW_GROUP})"
         )
         unfinished.replace(path)

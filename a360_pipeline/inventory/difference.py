@@ -97,12 +97,12 @@ def difference(
         out.parent.mkdir(parents=True, exist_ok=True)
         write_parquet(duck, _COMPARED, _KEY, out)
         rows = _rows_of(out)
-        counts = dict(duck.execute(f"SELECT change, count(*) FROM {rows} GROUP BY change").fetchall())  # noqa: S608
+        counts = dict(duck.execute(f"SELECT change, count(*) FROM {rows} GROUP BY change").fetchall())  # noqa: S608 - ours
         added, removed, changed = (counts.get(change, 0) for change in ("added", "removed", "changed"))
         both = duck.execute("SELECT count(*) FROM before SEMI JOIN after_days USING (account, bucket)").fetchall()
         sums = ", ".join(f"coalesce(sum({name}_delta), 0)" for name in _TOTALS)
         ((objects, versions, size, usd),) = duck.execute(
-            f"SELECT {sums} FROM {rows} WHERE depth = 0"  # noqa: S608
+            f"SELECT {sums} FROM {rows} WHERE depth = 0"  # noqa: S608 - ours
         ).fetchall()
         return Difference(
             out,
@@ -121,7 +121,7 @@ def difference(
 
 def _only(duck: duckdb.DuckDBPyConnection, side: str, other: str) -> tuple[BucketTotal, ...]:
     found = duck.execute(
-        f"SELECT account, bucket, {', '.join(_TOTALS)} FROM {side} ANTI JOIN {other}_days USING (account, bucket)"  # noqa: S608
+        f"SELECT account, bucket, {', '.join(_TOTALS)} FROM {side} ANTI JOIN {other}_days USING (account, bucket)"  # noqa: S608 - ours
         " WHERE depth = 0 ORDER BY account, bucket"
     )
     return tuple(BucketTotal(*row) for row in found.fetchall())
@@ -132,7 +132,7 @@ def largest_changes(path: Path, limit: int = 20, depth: int = 1) -> list[Change]
     with bounded() as (duck, _):
         deltas = ", ".join(f"{name}_delta" for name in _TOTALS)
         found = duck.execute(
-            f"SELECT account, bucket, prefix, change, {deltas} FROM {_rows_of(path)} WHERE depth = $depth"  # noqa: S608
+            f"SELECT account, bucket, prefix, change, {deltas} FROM {_rows_of(path)} WHERE depth = $depth"  # noqa: S608 - ours
             " ORDER BY abs(bytes_delta) DESC NULLS FIRST, abs(objects_delta) DESC, account, bucket, prefix"
             " LIMIT $limit",
             {"depth": depth, "limit": limit},

@@ -33,11 +33,11 @@ def show(duck: duckdb.DuckDBPyConnection, name: str, side: Side) -> None:
     is_meant = "true" if side.date is None else f"snapshot_date = DATE {text(side.date)}"
     days = f"{name}_days"
     duck.execute(
-        f"CREATE TABLE {days} AS SELECT account, bucket, max(snapshot_date) AS snapshot_date "  # noqa: S608
+        f"CREATE TABLE {days} AS SELECT account, bucket, max(snapshot_date) AS snapshot_date "  # noqa: S608 - ours
         f"FROM {rows} WHERE depth = 0 AND {is_meant} GROUP BY account, bucket"
     )
     if side.date is not None and duck.table(days).count("*").fetchall() == [(0,)]:
         raise ValueError(f"the roll-up in {side.rollup} has no snapshot of {side.date}")
     duck.execute(
-        f"CREATE VIEW {name} AS SELECT * FROM {rows} SEMI JOIN {days} USING (account, bucket, snapshot_date)"  # noqa: S608
+        f"CREATE VIEW {name} AS SELECT * FROM {rows} SEMI JOIN {days} USING (account, bucket, snapshot_date)"  # noqa: S608 - ours
     )

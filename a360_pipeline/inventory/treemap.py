@@ -81,7 +81,7 @@ def _root(duck: duckdb.DuckDBPyConnection, root: Root) -> list[Tile]:
         )
     else:
         found = duck.execute(
-            f"SELECT {_NUMBERS} FROM prefixes"  # noqa: S608
+            f"SELECT {_NUMBERS} FROM prefixes"  # noqa: S608 - constants
             " WHERE account = $account AND bucket = $bucket AND depth = $depth AND prefix = $prefix",
             {**asdict(root), "depth": root.prefix.count("/")},
         )
@@ -90,7 +90,7 @@ def _root(duck: duckdb.DuckDBPyConnection, root: Root) -> list[Tile]:
 
 def _buckets(duck: duckdb.DuckDBPyConnection, limit: int) -> list[Tile]:
     found = duck.execute(
-        f"SELECT account, bucket, prefix, 1, {_NUMBERS} FROM prefixes WHERE depth = 0"  # noqa: S608
+        f"SELECT account, bucket, prefix, 1, {_NUMBERS} FROM prefixes WHERE depth = 0"  # noqa: S608 - constants
         f" ORDER BY {_LARGEST_FIRST} LIMIT $limit",
         {"limit": limit},
     )
@@ -105,7 +105,7 @@ def _below(duck: duckdb.DuckDBPyConnection, root: Root, above: Sequence[Tile], l
     insert(duck, "above", [(tile.account, tile.bucket, tile.prefix) for tile in above])
     within, parameters = _within(root)
     found = duck.execute(
-        f"SELECT account, bucket, prefix, $level, {_NUMBERS} FROM"  # noqa: S608
+        f"SELECT account, bucket, prefix, $level, {_NUMBERS} FROM"  # noqa: S608 - constants
         f" (SELECT *, {PARENT} AS parent FROM prefixes WHERE depth = $depth AND {within})"
         " SEMI JOIN above USING (account, bucket, parent)"
         f" QUALIFY row_number() OVER (PARTITION BY account, bucket, parent ORDER BY {_LARGEST_FIRST}) <= $limit"

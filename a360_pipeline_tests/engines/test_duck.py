@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
@@ -148,3 +149,18 @@ def test_what_it_wrote_is_gone_when_it_is_closed(root: Path) -> None:
     duck.close()
     assert not scratch.exists()
     assert len(list(root.rglob("*.parquet"))) == 3
+
+
+def test_a_column_named_to_break_out_of_its_quotes_is_a_column(tmp_path: Path) -> None:
+    """What lies in a folder is hostile: this runs before the engine is locked to its files."""
+    folder = tmp_path / ACCOUNT / "us-east-1" / "films" / "2026-03-01" / "one"
+    folder.mkdir(parents=True)
+    secret = tmp_path / "secret.csv"
+    secret.write_text("told\n")
+    hostile = f"""x", (SELECT column0 FROM read_csv('{secret}', header = false)) AS "key"""
+    path = folder / "part.parquet"
+    pq.write_table(pa.table({"bucket": ["films"], hostile: ["mine"]}), path)
+    with Duck({"inventory": [path]}) as duck:
+        assert ask(duck, "SELECT bucket FROM inventory") == [("films",)]
+        with pytest.raises(QueryRefused):
+            duck.start("SELECT key FROM inventory", "")

@@ -81,7 +81,7 @@ class StackBucket(CloudFormationModel):
         resource_name: str,
         cloudformation_json: Any,  # noqa: ARG003 - moto's signature
         account_id: str,
-        region_name: str,  # noqa: ARG003
+        region_name: str,  # noqa: ARG003 - others need it
     ) -> None:
         s3 = s3_backends[account_id][PARTITION]
         if resource_name in s3.buckets and s3.delete_bucket(resource_name) is None:
@@ -182,7 +182,7 @@ class BucketPolicy(Attachment, CloudFormationModel):
     def cloudformation_type() -> str:
         return "AWS::S3::BucketPolicy"
 
-    def attach(self, name: str, properties: Properties, account_id: str, region_name: str) -> str:  # noqa: ARG002
+    def attach(self, name: str, properties: Properties, account_id: str, region_name: str) -> str:  # noqa: ARG002 - others need it
         written = json.dumps(properties["PolicyDocument"], separators=(",", ":")).encode()
         if len(written) > LARGEST_POLICY:
             raise NotMade("Policy exceeds the maximum allowed document size. (Service: S3, Status Code: 400)")
@@ -192,7 +192,7 @@ class BucketPolicy(Attachment, CloudFormationModel):
         bucket.policy = written
         return str(properties["Bucket"])
 
-    def delete(self, account_id: str, region_name: str) -> None:  # noqa: ARG002
+    def delete(self, account_id: str, region_name: str) -> None:  # noqa: ARG002 - others need it
         bucket = s3_backends[account_id][PARTITION].buckets.get(self.properties["Bucket"])
         if bucket is not None:
             bucket.policy = None
@@ -225,7 +225,7 @@ class Subscription(Attachment, CloudFormationModel):
     def cloudformation_type() -> str:
         return "AWS::SNS::Subscription"
 
-    def attach(self, name: str, properties: Properties, account_id: str, region_name: str) -> str:  # noqa: ARG002
+    def attach(self, name: str, properties: Properties, account_id: str, region_name: str) -> str:  # noqa: ARG002 - others need it
         sns = sns_backends[account_id][region_name]
         made = sns.subscribe(properties["TopicArn"], properties["Endpoint"], properties["Protocol"])
         # moto takes any word for yes, "false" as well.
